@@ -1,0 +1,97 @@
+"""Files written whole or not at all: a temporary neighbour, flushed to disk, then renamed."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from akitsu.errors import OutputError
+
+
+@contextmanager
+def whole_file(path: Path, *, force: bool = True) -> Iterator[Path]:
+    """Give a temporary path beside `path`, renamed onto it if the block ends well.
+
+    Args:
+        path: Where the finished file shall stand; its folder is made.
+        force: False refuses to replace a file that stands there already.
+
+    Raises:
+        OutputError: If the file exists and `force` is False, or the place cannot be written.
+    """
+    if path.exists() and not force:
+        raise OutputError("this file exists already", where=path, do="add --force to replace it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
+        os.close(handle)
+    except OSError as error:
+        reason = error.strerror or "cannot be written"
+        raise OutputError(reason.lower(), where=path, do="choose another place") from error
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_text(path: Path, text: str, *, force: bool = True) -> None:
+    """Write `text` as UTF-8, whole or not at all."""
+    with whole_file(path, force=force) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_json(path: Path, document: Any, *, force: bool = True) -> None:
+    """Write `document` as indented JSON, whole or not at all; NaN becomes null."""
+    text = json.dumps(without_nan(document), indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(path, text + "\n", force=force)
+
+
+def without_nan(document: Any) -> Any:
+    """The same document with None where a float is not a number: JSON has no NaN."""
+    if isinstance(document, dict):
+        return {key: without_nan(value) for key, value in document.items()}
+    if isinstance(document, list | tuple):
+        return [without_nan(value) for value in document]
+    if isinstance(document, float) and document != document:
+        return None
+    return document
+
+
+@contextmanager
+def whole_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
+    """Give a temporary folder beside `path`, renamed onto it if the block ends well.
+
+    Raises:
+        OutputError: If `path` exists and is not empty, and `force` is False.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())) and not force:
+        raise OutputError(
+            "this exists already and is not empty", where=path, do="add --force to replace it"
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix="."))
+    except OSError as error:
+        reason = error.strerror or "cannot be written"
+        raise OutputError(reason.lower(), where=path, do="choose another place") from error
+    try:
+        yield temporary
+        temporary.chmod(0o755)
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.exists():
+            path.unlink()
+        temporary.replace(path)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
