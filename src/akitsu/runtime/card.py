@@ -1,0 +1,214 @@
+"""The model card: everything that a model file says of itself, as JSON in its metadata."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from akitsu.errors import ModelFileError, nearest
+
+METADATA_KEY = "akitsu"
+"""Under which key of the ONNX file's `metadata_props` the card stands."""
+
+SCHEMA_VERSION = 1
+
+INPUT = "images"
+OUTPUTS = {
+    "classification": ("probabilities",),
+    "detection": ("boxes", "scores", "labels"),
+    "segmentation": ("masks",),
+}
+"""The graph's outputs by task; shapes and types stand in docs/architecture.md."""
+
+LARGEST_SIDE = 8192
+"""Pixels; a larger input can only be a mistake, and would ask for gigabytes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """What a model file says of itself.
+
+    Attributes:
+        task: "classification", "detection" or "segmentation".
+        model: The network's name in the registry.
+        classes: K names by index.
+        input_hw: Rows and columns of the graph's input.
+        channels: 3 (RGB) or 1 (grey).
+        pad_value: What fills the border around a fitted frame, 0 to 255.
+        score_threshold: Detections below it are left out unless the caller names another.
+        iou_threshold: Of two boxes of one class that overlap more, the worse is left out.
+        max_detections: At most so many boxes a frame.
+        normalisation: "mean" and "std" by channel, on the scale 0 to 1. For information: the
+            graph holds them already.
+        decoding: One sentence on what the outputs are.
+        licence: Of the weights.
+        provenance: Version of akitsu, recipe, seed, version of torch, date.
+        data: Format and reader options of the training data, never a path.
+        scores: Metric to "value", "low", "high" (95 % interval) and "n" (pictures).
+        schema_version: Raised when an older akitsu could not read the card right.
+    """
+
+    task: str
+    model: str
+    classes: tuple[str, ...]
+    input_hw: tuple[int, int]
+    channels: int
+    pad_value: int = 114
+    score_threshold: float = 0.25
+    iou_threshold: float = 0.45
+    max_detections: int = 100
+    normalisation: dict[str, list[float]] = field(default_factory=dict)
+    decoding: str = ""
+    licence: str = ""
+    provenance: dict[str, Any] = field(default_factory=dict)
+    data: dict[str, Any] = field(default_factory=dict)
+    scores: dict[str, dict[str, float | None]] = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION
+
+    def to_json(self) -> str:
+        """One line of JSON.
+
+        Raises:
+            ValueError: If a number is not finite; such a score is None.
+        """
+        return json.dumps(asdict(self), ensure_ascii=False, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str, *, where: str | Path) -> ModelCard:
+        """Read and check a card; keys that this version does not know are passed over.
+
+        Args:
+            text: What `to_json` wrote.
+            where: The model file, for messages.
+
+        Raises:
+            ModelFileError: If it is no JSON, of a newer schema, or a value is missing or wrong.
+        """
+        document = _parsed(text, where)
+        _check_version(document.get("schema_version"), where)
+        for name in ("task", "model", "classes", "input_hw", "channels"):
+            if name not in document:
+                raise _wrong(f"{name} is missing", where)
+        known: dict[str, Any] = {
+            f.name: document[f.name] for f in fields(cls) if f.name in document
+        }
+        _check_task(known["task"], where)
+        for name, value in known.items():
+            check, wanted = CHECKS[name]
+            if not check(value):
+                raise _wrong(f"{name} is {_short(value)} where {wanted} belongs", where)
+        # JSON has no tuples.
+        known |= {name: tuple(known[name]) for name in ("classes", "input_hw")}
+        return cls(**known)
+
+
+def _parsed(text: str, where: str | Path) -> dict[str, Any]:
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise _wrong(f"no JSON ({error})", where) from error
+    if not isinstance(document, dict):
+        raise _wrong(f"{_short(document)} where a JSON object belongs", where)
+    return document
+
+
+def _check_version(version: object, where: str | Path) -> None:
+    if not _is_whole(version, low=1):
+        raise _wrong(f"schema_version is {_short(version)} where a whole number belongs", where)
+    if version != SCHEMA_VERSION:
+        raise ModelFileError(
+            f"made by a newer akitsu (card schema {version}, this one reads {SCHEMA_VERSION})",
+            where=where,
+            do="run pip install --upgrade akitsu",
+        )
+
+
+def _check_task(task: object, where: str | Path) -> None:
+    if not isinstance(task, str) or task not in OUTPUTS:
+        advice = nearest(str(task), OUTPUTS, otherwise=f"choose one of {', '.join(OUTPUTS)}")
+        raise ModelFileError(
+            f"the model card asks for an unknown task {_short(task)}", where=where, do=advice
+        )
+
+
+def _wrong(what: str, where: str | Path) -> ModelFileError:
+    return ModelFileError(f"the model card is wrong: {what}", where=where, do="export it again")
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _is_whole(value: Any, *, low: int, high: int = 2**31) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _is_number(value: Any) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)
+
+
+def _is_fraction(value: Any) -> bool:
+    return _is_number(value) and 0 <= value <= 1
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_size(value: Any) -> bool:
+    is_pair = isinstance(value, list) and len(value) == 2
+    return is_pair and all(_is_whole(side, low=1, high=LARGEST_SIDE) for side in value)
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(_is_name(name) for name in value)
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _are_numbers_by_name(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(numbers, list) and all(_is_number(number) for number in numbers)
+        for numbers in value.values()
+    )
+
+
+def _are_scores(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(score, dict)
+        and "value" in score
+        and all(number is None or _is_number(number) for number in score.values())
+        for score in value.values()
+    )
+
+
+CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "task": (_is_name, "a task"),
+    "model": (_is_name, "a name"),
+    "classes": (_are_names, "a list of names"),
+    "input_hw": (_is_size, f"a pair of whole numbers from 1 to {LARGEST_SIDE}"),
+    "channels": (lambda value: _is_whole(value, low=1) and value in (1, 3), "1 or 3"),
+    "pad_value": (lambda value: _is_whole(value, low=0, high=255), "a whole number to 255"),
+    "score_threshold": (_is_fraction, "a number from 0 to 1"),
+    "iou_threshold": (_is_fraction, "a number from 0 to 1"),
+    "max_detections": (lambda value: _is_whole(value, low=1), "a whole number from 1 up"),
+    "normalisation": (_are_numbers_by_name, "an object of lists of numbers"),
+    "decoding": (_is_text, "a text"),
+    "licence": (_is_text, "a text"),
+    "provenance": (_is_object, "an object"),
+    "data": (_is_object, "an object"),
+    "scores": (_are_scores, "an object of scores, each with its value,"),
+    "schema_version": (lambda value: _is_whole(value, low=1), "a whole number"),
+}
