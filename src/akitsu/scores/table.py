@@ -1,0 +1,91 @@
+"""Scores for a machine, as the JSON document of `evaluate`, and for a person, as rows of text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from akitsu.scores.interval import Estimate
+
+TITLES = {
+    "accuracy": "accuracy",
+    "log_loss": "log loss",
+    "map50": "mAP at IoU .50",
+    "map": "mAP at IoU .50:.95",
+    "map75": "mAP at IoU .75",
+    "miou": "mean IoU",
+    "pixel_accuracy": "pixel accuracy",
+    "mean_class_accuracy": "mean class accuracy",
+    "frequency_weighted_iou": "frequency-weighted IoU",
+}
+CLASS_TITLES = {"accuracy": "accuracy", "map50": "AP at IoU .50", "iou": "IoU"}
+# Everything else is a share of one, and reads best in per cent.
+NOT_SHARES = {"log_loss"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: what, its value, its 95 % interval, all as text."""
+
+    name: str
+    value: str
+    interval: str
+
+
+def metrics_document(task: str, n: int, metrics: Mapping[str, Estimate]) -> dict[str, Any]:
+    """The JSON document of `evaluate`.
+
+    A metric of one class, `iou/Sky`, stands under `iou` by its class. Where the plain name is taken
+    by the score over all classes, as `map50` is, the classes stand under `map50_per_class`.
+
+    Args:
+        task: classification, detection or segmentation.
+        n: Pictures scored.
+        metrics: As given by one of the scores.
+
+    Returns:
+        `task`, `n` and `metrics`, each metric as `value`, `low`, `high` (null if undefined).
+
+    Example:
+        >>> half = Estimate(0.5, 0.4, 0.6, 10)
+        >>> metrics_document("segmentation", 10, {"miou": half, "iou/Sky": half})["metrics"]["iou"]
+        {'Sky': {'value': 0.5, 'low': 0.4, 'high': 0.6}}
+    """
+    document: dict[str, Any] = {}
+    for key, estimate in metrics.items():
+        name, slash, of_class = key.partition("/")
+        numbers = {k: v for k, v in estimate.to_json().items() if k != "n"}
+        if slash:
+            group = f"{name}_per_class" if name in metrics else name
+            document.setdefault(group, {})[of_class] = numbers
+        else:
+            document[name] = numbers
+    return {"task": task, "n": n, "metrics": document}
+
+
+def rows(metrics: Mapping[str, Estimate]) -> list[Row]:
+    """The table for a terminal or a page: the scores over all classes first, then class by class.
+
+    Example:
+        >>> rows({"accuracy": Estimate(0.931, 0.918, 0.943, 900)})
+        [Row(name='accuracy', value='93.1 %', interval='91.8–94.3')]
+    """
+    ordered = sorted(metrics, key=lambda key: "/" in key)  # stable: each part keeps its order
+    return [Row(title(key), *_texts(key, metrics[key])) for key in ordered]
+
+
+def title(key: str) -> str:
+    """A metric's name in words, as in "IoU of Sky" for `iou/Sky`."""
+    name, slash, of_class = key.partition("/")
+    if slash:
+        return f"{CLASS_TITLES.get(name, name)} of {of_class}"
+    return TITLES.get(name, name.replace("_", " "))
+
+
+def _texts(key: str, estimate: Estimate) -> tuple[str, str]:
+    if estimate.value != estimate.value:
+        return "–", "not in these pictures"
+    if key in NOT_SHARES:
+        return f"{estimate.value:.3f}", f"{estimate.low:.3f}–{estimate.high:.3f}"
+    return f"{100 * estimate.value:.1f} %", f"{100 * estimate.low:.1f}–{100 * estimate.high:.1f}"
