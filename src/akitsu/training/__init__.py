@@ -1,0 +1,1 @@
+"""How a model learns: Trainer, updater, triggers, reporter, snapshots and extensions."""

@@ -1,0 +1,148 @@
+"""A whole run in one file: written whole, sealed with its SHA-256, read without running code."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from akitsu.errors import TrainingError
+from akitsu.files import whole_file
+from akitsu.training.randomness import random_state, set_random_state
+
+if TYPE_CHECKING:
+    from akitsu.training.trainer import Trainer
+
+# The file ends with this and the 64 hexadecimal digits of all bytes before it. torch.load passes
+# over them, as every reader of ZIP archives does with what follows the directory.
+SEAL = b"akitsu sha256 "
+SEAL_LENGTH = len(SEAL) + 64
+
+
+def save_snapshot(trainer: Trainer, folder: Path, *, keep: int = 2) -> Path:
+    """Write `<folder>/<iteration>.pt`, and delete all but the newest.
+
+    Args:
+        trainer: The run, between two iterations or in an extension that comes last.
+        folder: Where the snapshots of this run are; it is made.
+        keep: How many stay, at least 1.
+
+    Raises:
+        OutputError: If the place cannot be written.
+    """
+    path = folder / f"{trainer.updater.iteration}.pt"
+    state = {"trainer": trainer.state_dict(), "random": random_state()}
+    with whole_file(path) as temporary:
+        torch.save(state, temporary)
+        digest = _sha256(temporary, length=temporary.stat().st_size)
+        with temporary.open("ab") as file:
+            file.write(SEAL + digest)
+    for old in snapshots(folder)[keep:]:
+        old.unlink()
+    return path
+
+
+def snapshots(folder: Path) -> list[Path]:
+    """The snapshots in a folder, newest iteration first."""
+    found = [path for path in folder.glob("*.pt") if path.stem.isdecimal()]
+    return sorted(found, key=lambda path: -int(path.stem))
+
+
+def load_snapshot(path: Path) -> dict[str, Any]:
+    """Read one snapshot; only tensors and plain containers are accepted.
+
+    Raises:
+        TrainingError: If the file is torn, or holds anything else.
+    """
+    _check_seal(path)
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, ValueError, EOFError, OSError) as error:
+        raise TrainingError(
+            "this is not a snapshot of tensors and plain values",
+            where=path,
+            do="delete it, and ask where it came from",
+        ) from error
+    if not isinstance(state, dict) or state.keys() != {"trainer", "random"}:
+        raise TrainingError("this is not a snapshot of akitsu", where=path, do="delete it")
+    return state
+
+
+def resume(
+    trainer: Trainer, folder: Path, *, warn: Callable[[str], object] = warnings.warn
+) -> int | None:
+    """Go on from the newest snapshot that is whole.
+
+    Args:
+        trainer: A run built by the same recipe, with all its extensions.
+        folder: Where its snapshots are; it need not exist.
+        warn: Is told, in one sentence each, which snapshots had to be passed over.
+
+    Returns:
+        The iteration, or None where there is no snapshot.
+
+    Raises:
+        TrainingError: If none is whole, or they are of another model.
+    """
+    paths = snapshots(folder)
+    _delete_leftovers(folder)
+    for path in paths:
+        try:
+            state = load_snapshot(path)
+        except TrainingError as error:
+            warn(f"{error} The snapshot before it is used.")
+            continue
+        _load(trainer, state, path)
+        return trainer.updater.iteration
+    if paths:
+        raise TrainingError(
+            "no snapshot is whole", where=folder, do="delete this folder to begin anew"
+        )
+    return None
+
+
+def _load(trainer: Trainer, state: dict[str, Any], path: Path) -> None:
+    try:
+        trainer.load_state_dict(state["trainer"])
+        set_random_state(state["random"])
+    except (KeyError, RuntimeError, ValueError, TypeError) as error:
+        if isinstance(error, TrainingError):
+            raise
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise TrainingError(
+            f"this snapshot is of another run ({reason})",
+            where=path,
+            do="train with the recipe it was made with, or choose another --out",
+        ) from error
+
+
+def _check_seal(path: Path) -> None:
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(max(size - SEAL_LENGTH, 0))
+        seal = file.read()
+    if seal != SEAL + _sha256(path, length=max(size - SEAL_LENGTH, 0)):
+        raise TrainingError(
+            "this snapshot is torn: its bytes do not give its SHA-256", where=path, do="delete it"
+        )
+
+
+def _sha256(path: Path, *, length: int) -> bytes:
+    """Hexadecimal SHA-256 of the first `length` bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while length > 0 and (block := file.read(min(length, 1 << 20))):
+            digest.update(block)
+            length -= len(block)
+    return digest.hexdigest().encode()
+
+
+def _delete_leftovers(folder: Path) -> None:
+    """Temporary files that a killed run could not delete; nobody else writes in this folder."""
+    for path in folder.glob(".*.pt"):
+        path.unlink()

@@ -1,0 +1,98 @@
+"""When an extension acts: triggers that answer from the iteration alone, so a resume fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from akitsu.errors import RecipeError
+
+if TYPE_CHECKING:
+    from akitsu.training.trainer import Trainer
+
+Trigger = Callable[["Trainer"], bool]
+# A trigger, or its short form: (10, "iteration"), (1, "epoch"), (600, "second"); None is never.
+TriggerSpec = Trigger | Sequence[Any] | None
+
+
+@dataclass(frozen=True)
+class IntervalTrigger:
+    """Fires every `n` iterations, or at every `n`-th end of an epoch.
+
+    It remembers nothing: asked twice in one iteration, or first asked after a resume, it says
+    the same. (The idea is that of pytorch-pfn-extras' IntervalTrigger.)
+    """
+
+    n: int
+    unit: str
+
+    def __call__(self, trainer: Trainer) -> bool:
+        """Whether this iteration is such a moment."""
+        updater = trainer.updater
+        if self.unit == "epoch":
+            return updater.is_new_epoch and updater.epoch % self.n == 0
+        return updater.iteration > 0 and updater.iteration % self.n == 0
+
+
+class TimeTrigger:
+    """Fires when `seconds` of training have passed since it fired last.
+
+    Two runs never meet the clock at the same iteration: only for what changes no result, such
+    as snapshots.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._last_s: float | None = None
+
+    def __call__(self, trainer: Trainer) -> bool:
+        """Whether the time is up; the first call starts the clock."""
+        now_s = trainer.elapsed_s
+        if self._last_s is None:
+            self._last_s = now_s
+        if now_s - self._last_s < self.seconds:
+            return False
+        self._last_s = now_s
+        return True
+
+
+def never(trainer: Trainer) -> bool:  # noqa: ARG001
+    """Does not fire; an extension with `at_end` acts at the end all the same."""
+    return False
+
+
+def make_trigger(spec: TriggerSpec) -> Trigger:
+    """The trigger of a short form.
+
+    Args:
+        spec: `(n, "iteration")`, `(n, "epoch")`, `(n, "second")`, None for never, or a trigger,
+            which is given back.
+
+    Raises:
+        RecipeError: If it is none of these.
+    """
+    if spec is None:
+        return never
+    if callable(spec):
+        return spec
+    n, unit = interval(spec, units=("iteration", "epoch", "second"), where="trigger")
+    return TimeTrigger(n) if unit == "second" else IntervalTrigger(n, unit)
+
+
+def interval(spec: Sequence[Any], *, units: tuple[str, ...], where: str) -> tuple[int, str]:
+    """The two parts of `[n, unit]`, checked.
+
+    Args:
+        spec: A whole number above 0 and one of `units`.
+        units: The units that make sense here.
+        where: The name of the setting, for the message.
+
+    Raises:
+        RecipeError: If it is anything else.
+    """
+    match spec:
+        case [int() as n, str() as unit] if n > 0 and unit in units and n is not True:
+            return n, unit
+    choices = " or ".join(f'[100, "{unit}"]' for unit in units)
+    raise RecipeError(f"{spec!r} says no moment", where=where, do=f"write it like {choices}")

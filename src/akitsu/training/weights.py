@@ -1,0 +1,44 @@
+"""Weights as .safetensors: numbers and names, nothing that could run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import nn
+
+from akitsu.errors import TrainingError
+from akitsu.files import whole_file
+
+
+def save_weights(model: nn.Module, path: Path) -> None:
+    """Write a model's parameters and buffers, whole or not at all; equal weights, equal bytes.
+
+    Raises:
+        OutputError: If the place cannot be written.
+    """
+    # A copy each: safetensors refuses tensors that share memory, and tied weights do.
+    tensors = {
+        name: tensor.detach().cpu().contiguous().clone()
+        for name, tensor in model.state_dict().items()
+    }
+    with whole_file(path) as temporary:
+        save_file(tensors, temporary)
+
+
+def load_weights(model: nn.Module, path: Path) -> None:
+    """Read a model's parameters and buffers from a file of `save_weights`.
+
+    Raises:
+        TrainingError: If there is no such file, it is broken, or is of another model.
+    """
+    try:
+        model.load_state_dict(load_file(path))
+    except (OSError, SafetensorError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise TrainingError(
+            f"these weights do not fit the model ({reason})",
+            where=path,
+            do="train again, or name the run that they are of",
+        ) from error
