@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from akitsu.errors import ShapeError
+from akitsu.runtime.threads import opencv
 
 PAD_VALUE = 114
 """The grey of the border, 0 to 255, as in the YOLO family (Ultralytics' `LetterBox`)."""
@@ -142,8 +143,7 @@ def _inner(array: NDArray[np.uint8], fit: Fit) -> NDArray[np.uint8]:
 
 
 def _resized(image: NDArray[np.uint8], size_hw: tuple[int, int]) -> NDArray[np.uint8]:
-    import cv2
-
+    cv2 = opencv()
     height, width = size_hw
     # Averages over areas keep a small object from falling between two samples.
     shrinks = height * width < image.shape[0] * image.shape[1]
@@ -154,8 +154,7 @@ def _resized(image: NDArray[np.uint8], size_hw: tuple[int, int]) -> NDArray[np.u
 
 
 def _nearest(mask: NDArray[np.uint8], size_hw: tuple[int, int]) -> NDArray[np.uint8]:
-    import cv2
-
+    cv2 = opencv()
     height, width = size_hw
     # The exact variant samples pixel centres, as Pillow and PyTorch do; the plain one is half a
     # pixel off.

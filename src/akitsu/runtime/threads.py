@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from akitsu.errors import AkitsuError
 
@@ -38,6 +40,18 @@ def available_threads(
         return _whole_number(wanted)
     quotas = [*_quotas_v2(cgroup_root, own_groups), *_quotas_v1(cgroup_root, own_groups)]
     return max(1, min([_schedulable(), *(math.ceil(quota) for quota in quotas)]))
+
+
+@cache
+def opencv() -> Any:
+    """The module cv2, imported when first needed and told once how many threads it may use.
+
+    By itself it would start one for each core of the host, whatever the container's quota.
+    """
+    import cv2
+
+    cv2.setNumThreads(min(cv2.getNumThreads(), available_threads()))
+    return cv2
 
 
 def _whole_number(text: str) -> int:
