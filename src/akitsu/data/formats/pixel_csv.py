@@ -12,15 +12,18 @@ from numpy.typing import NDArray
 
 from akitsu.data.formats.class_names import class_names, examine_classes
 from akitsu.data.formats.findings import Finding, errors_of, raise_if_broken
-from akitsu.data.formats.pixel_table import Table, read_header, read_table
+from akitsu.data.formats.pixel_table import LABEL, Table, read_header, read_table
 from akitsu.data.formats.registry import Reader, ReaderOptions, register, require_split
 from akitsu.data.formats.splits import EIGHTH, EIGHTH_SPLITS
 from akitsu.data.sample import Sample
 from akitsu.errors import DataError
 
 SUFFIXES = (".csv", ".csv.gz")
-TABLES = ("train.csv", "train.csv.gz", "test.csv", "test.csv.gz")
-"""What a folder of such tables holds, the labelled one first."""
+TRAIN_TABLES = ("train.csv", "train.csv.gz")
+TEST_TABLES = ("test.csv", "test.csv.gz")
+"""What Kaggle's folder of such tables holds, the first labelled, the second not."""
+
+TEST = "test"
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,15 @@ class PixelCsv(Reader):
         return any(name.startswith("pixel") for name in columns)
 
     def splits(self, path: Path) -> list[str]:
-        """ "train", "val" (every eighth row) and "all"; only "all" where there are no labels."""
-        return list(EIGHTH_SPLITS) if "label" in read_header(_tables(path)[0]) else ["all"]
+        """ "train", "val" (every eighth row) and "all"; only "all" where there are no labels.
+
+        A folder's second table, test.csv, is "test".
+        """
+        table, test = _table(path), _first(path, TEST_TABLES)
+        if table == test:
+            return [TEST]
+        splits = list(EIGHTH_SPLITS) if LABEL in read_header(table) else ["all"]
+        return splits if test is None else [*splits, TEST]
 
     def read(self, path: Path, split: str, options: ReaderOptions) -> PixelTable:
         """Rows whose index % 8 is 7 are "val", the others "train"; the index counts from 0.
@@ -82,8 +92,8 @@ class PixelCsv(Reader):
             DataError: If the header is no such table's, there is no such split, or no row.
             FaultsError: If lines are faulty and `options.skip_broken` is False.
         """
-        file = _table(path)
-        require_split(split, self.splits(file), path=file)
+        require_split(split, self.splits(path), path=path)
+        file = _table(path, split)
         table = read_table(file)
         classes = _classes(table, file, options)
         findings = [*table.findings, *_unknown(table, file, classes)]
@@ -104,7 +114,7 @@ class PixelCsv(Reader):
 
     def examine(self, path: Path, split: str | None, options: ReaderOptions) -> Iterator[Finding]:
         """Every faulty line of the table, or of both tables of a folder."""
-        for file in _tables(path):
+        for file in [_table(path, split)] if split else _tables(path):
             try:
                 table = read_table(file)
                 classes = _classes(table, file, options)
@@ -124,16 +134,22 @@ class PixelCsv(Reader):
 
 def _tables(path: Path) -> list[Path]:
     if path.is_dir():
-        return [path / name for name in TABLES if (path / name).is_file()]
+        found = (_first(path, TRAIN_TABLES), _first(path, TEST_TABLES))
+        return [file for file in found if file is not None]
     return [path] if path.name.lower().endswith(SUFFIXES) else []
 
 
-def _table(path: Path) -> Path:
+def _first(folder: Path, names: Sequence[str]) -> Path | None:
+    return next((folder / name for name in names if (folder / name).is_file()), None)
+
+
+def _table(path: Path, split: str = "") -> Path:
+    """The file that holds a split."""
     tables = _tables(path)
     if not tables:
         what = "no table of pixels, which ends in .csv or .csv.gz"
         raise DataError(what, where=path, do="name such a file or a folder with train.csv")
-    return tables[0]
+    return tables[-1] if split == TEST else tables[0]
 
 
 def _classes(table: Table, file: Path, options: ReaderOptions) -> list[str]:
@@ -151,7 +167,7 @@ def _known(table: Table, classes: Sequence[str]) -> NDArray[np.bool_]:
 def _in_split(table: Table, split: str) -> NDArray[np.bool_]:
     # By the line in the file, so that leaving a broken line out moves no other row to the other
     # split. Line 1 is the header.
-    if split == "all":
+    if split not in ("train", "val"):
         return np.ones(len(table.lines), np.bool_)
     is_val = (table.lines - 2) % EIGHTH == EIGHTH - 1
     return np.asarray(is_val == (split == "val"), np.bool_)

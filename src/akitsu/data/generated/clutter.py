@@ -22,8 +22,8 @@ def clutter(generator: np.random.Generator, size_hw: tuple[int, int]) -> NDArray
         image = _with_blob(generator, image)
     for _ in range(int(generator.integers(1, MOST_LINES + 1))):
         _draw_line(generator, image)
-    noise = generator.normal(0, NOISE, image.shape)
-    return (image + noise).clip(0, 255).astype(np.float32)
+    noise = np.float32(NOISE) * generator.standard_normal(image.shape, np.float32)
+    return np.asarray(image + noise, np.float32).clip(0, 255)
 
 
 def contrasting_colour(

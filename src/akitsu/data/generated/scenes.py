@@ -220,11 +220,11 @@ def _place(
 ) -> _Placed | None:
     """A digit at a place where it hides no other too much, or None after some tries."""
     index = int(generator.integers(len(digits.ink)))
-    areas = [int(digit.solid.sum()) for digit in placed]
+    needed = [(1 - MOST_HIDDEN) * int(digit.solid.sum()) for digit in placed]
     for _ in range(TRIES):
         digit = _Placed(_ink(generator, digits.ink[index], owner.shape), int(digits.labels[index]))
-        visible = [int(((owner == i) & ~digit.solid).sum()) for i in range(len(placed))]
-        if all(seen >= (1 - MOST_HIDDEN) * area for seen, area in zip(visible, areas, strict=True)):
+        seen = [int(((owner == i) & ~digit.solid).sum()) for i in range(len(placed))]
+        if digit.solid.any() and all(a >= b for a, b in zip(seen, needed, strict=True)):
             return digit
     return None
 
