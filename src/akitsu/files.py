@@ -95,3 +95,15 @@ def whole_folder(path: Path, *, force: bool = False) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def read_json(path: Path) -> Any:
+    """The document in a JSON file.
+
+    Raises:
+        OutputError: If there is none, or it is broken.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OutputError("this file cannot be read as JSON", where=path, do="write it anew") from error

@@ -1,0 +1,97 @@
+"""The command `akitsu`: it gathers the verbs, and turns errors into a sentence and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+import traceback
+from typing import Any
+
+import click
+import typer
+
+from akitsu import verbs
+from akitsu.errors import AkitsuError
+
+DONE, FAULT, MISTAKE, INTERRUPTED = 0, 1, 2, 130
+
+
+def make_app() -> typer.Typer:
+    """All verbs of `akitsu.verbs`, each a function named like its file."""
+    app = typer.Typer(
+        name="akitsu",
+        help="From labelled pictures to the robot: what is it, where is it, what shape is it.",
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_options)
+    for module_info in pkgutil.iter_modules(verbs.__path__):
+        module = importlib.import_module(f"{verbs.__name__}.{module_info.name}")
+        verb = getattr(module, module_info.name, None)
+        if verb is None:
+            continue
+        example = getattr(module, "EXAMPLE", "")
+        app.command(
+            name=module_info.name,
+            help=_help(verb.__doc__ or "", example),
+            short_help=(verb.__doc__ or "").strip().partition("\n")[0],
+        )(verb)
+    return app
+
+
+def _help(text: str, example: str) -> str:
+    return f"{text}\n\nExample: `{example}`" if example else text
+
+
+def _options(
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of a mistake too."),
+    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
+) -> None:
+    if version:
+        from akitsu import __version__
+
+        typer.echo(f"akitsu {__version__}")
+        raise typer.Exit
+    del debug  # main() looks for it: a mistake can be made before this function is called
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command line; the exit code is 0, 1 (a fault), 2 (a mistake) or 130 (Ctrl-C)."""
+    given = sys.argv[1:] if arguments is None else arguments
+    sys.exit(run(given))
+
+
+def run(arguments: list[str]) -> int:
+    """The same, with the exit code given back."""
+    command = typer.main.get_command(make_app())
+    debug = "--debug" in arguments[:1]
+    try:
+        code: Any = command.main(arguments, prog_name="akitsu", standalone_mode=False)
+    except AkitsuError as error:
+        if debug:
+            traceback.print_exc()
+        _say(str(error))
+        return MISTAKE
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _say("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output, such as `head`, has seen enough.
+        sys.stderr.close()
+        return DONE
+    except Exception:
+        traceback.print_exc()
+        _say("this is a fault of akitsu, not of yours: please report it with the lines above")
+        return FAULT
+    return code if isinstance(code, int) else DONE
+
+
+def _say(text: str) -> None:
+    typer.echo(text, err=True)

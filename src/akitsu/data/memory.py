@@ -1,0 +1,255 @@
+"""A whole data set as tensors: fitted to one size once, indexed and augmented by the batch."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from akitsu.data.augment import (
+    Augmentation,
+    draw_matrices,
+    jitter_colours,
+    sampling_grid,
+    warp_boxes,
+    warp_images,
+    warp_masks,
+)
+from akitsu.data.sample import Dataset, Sample
+from akitsu.errors import DataError
+from akitsu.runtime.frames import with_channels
+from akitsu.runtime.letterbox import Fit, fit_boxes, fit_mask, letterbox
+from akitsu.runtime.threads import available_threads
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a training step sees.
+
+    Attributes:
+        images: (B, C, H, W); float32 0–255 after augmentation, uint8 without.
+        labels: (B,) class indices, or (B, N) with -1 where there is no N-th box.
+        boxes: (B, N, 4) float32 XYXY in pixels of `images`.
+        masks: (B, H, W) int64 class indices, 255 = ignore.
+    """
+
+    images: Tensor
+    labels: Tensor | None = None
+    boxes: Tensor | None = None
+    masks: Tensor | None = None
+
+
+@dataclass(frozen=True)
+class PicturesInMemory:
+    """N pictures of one size with their targets.
+
+    Attributes:
+        classes: K names.
+        images: (N, C, H, W) uint8, channels last in memory.
+        fits: How each frame was brought to (H, W).
+        labels, boxes, masks: As in `Batch`, for all N.
+        names: One a picture.
+    """
+
+    classes: list[str]
+    images: Tensor
+    fits: list[Fit]
+    names: list[str]
+    labels: Tensor | None = None
+    boxes: Tensor | None = None
+    masks: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    @property
+    def size_hw(self) -> tuple[int, int]:
+        """Rows and columns of the pictures."""
+        return self.images.shape[-2], self.images.shape[-1]
+
+    def batch(self, indices: Tensor) -> Batch:
+        """The pictures at `indices`, as they are."""
+        return Batch(
+            self.images[indices],
+            *(
+                None if target is None else target[indices]
+                for target in (self.labels, self.boxes, self.masks)
+            ),
+        )
+
+    def channel_statistics(self) -> tuple[list[float], list[float]]:
+        """Mean and standard deviation of each channel over all pictures, on the scale 0–1."""
+        parts = self.images[:: max(len(self) // 500, 1)].double() / 255
+        mean, std = parts.mean((0, 2, 3)), parts.std((0, 2, 3), correction=0)
+        return [round(float(m), 4) for m in mean], [round(max(float(s), 1e-3), 4) for s in std]
+
+
+def load(
+    dataset: Dataset,
+    *,
+    size_hw: tuple[int, int],
+    channels: int,
+    pad_value: int,
+    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+) -> PicturesInMemory:
+    """Read a whole data set into memory, each picture letterboxed to `size_hw`.
+
+    Args:
+        dataset: The set; its samples are read by several threads, since decoding frees the
+            interpreter.
+        size_hw: Rows and columns to hold.
+        channels: 3 for RGB, 1 for grey.
+        pad_value: Grey level beside a picture of another shape.
+        progress: Wraps the indices, to show how far it is.
+
+    Raises:
+        DataError: If the set is empty, or would take more than half of the machine's memory.
+    """
+    if len(dataset) == 0:
+        raise DataError("this set has no pictures", do="choose another split or folder")
+    _check_memory(len(dataset), size_hw, channels)
+    ready = getattr(dataset, "images", None)
+    if isinstance(ready, np.ndarray) and ready.shape[1:] == (*size_hw, channels):
+        return _from_array(dataset, ready)
+
+    images = np.empty((len(dataset), *size_hw, channels), np.uint8)
+
+    def place(index: int) -> tuple[Sample, Fit]:
+        sample = dataset[index]
+        images[index], fit = letterbox(
+            with_channels(sample.image, channels), size_hw, pad_value=pad_value
+        )
+        targets: dict[str, np.ndarray] = {}
+        if sample.mask is not None:
+            targets["mask"] = fit_mask(sample.mask, fit)
+        if sample.boxes is not None:
+            targets["boxes"] = fit_boxes(sample.boxes, fit)
+        return replace(sample, image=np.empty((0, 0, channels), np.uint8), **targets), fit
+
+    with ThreadPoolExecutor(available_threads()) as pool:
+        placed = list(pool.map(place, progress(range(len(dataset)))))
+    samples = [sample for sample, _ in placed]
+    return PicturesInMemory(
+        list(dataset.classes),
+        torch.from_numpy(images).permute(0, 3, 1, 2),
+        [fit for _, fit in placed],
+        [sample.name for sample in samples],
+        labels=_stack_labels(samples),
+        boxes=_stack_boxes(samples),
+        masks=_stack_masks(samples),
+    )
+
+
+def augmented(
+    batch: Batch,
+    augmentation: Augmentation,
+    *,
+    size_hw: tuple[int, int],
+    pad_value: float,
+    generator: torch.Generator,
+) -> Batch:
+    """The batch as the network shall meet it: moved, cut to `size_hw`, recoloured.
+
+    Boxes of which less than a quarter stays in the picture are dropped: what is left of them is
+    seldom the object.
+    """
+    from_hw = (batch.images.shape[-2], batch.images.shape[-1])
+    matrices = draw_matrices(
+        augmentation, len(batch.images), from_hw=from_hw, to_hw=size_hw, generator=generator
+    )
+    grid = sampling_grid(
+        matrices,
+        from_hw=from_hw,
+        to_hw=size_hw,
+        elastic_px=augmentation.elastic_px,
+        generator=generator,
+    )
+    images = warp_images(batch.images, grid, pad_value=pad_value)
+    images = jitter_colours(images, augmentation, generator=generator)
+    labels, boxes, masks = batch.labels, batch.boxes, batch.masks
+    if masks is not None:
+        masks = warp_masks(masks, grid)
+    if boxes is not None and labels is not None:
+        moved = warp_boxes(boxes, matrices, size_hw=size_hw)
+        whole = _areas(boxes) / torch.linalg.det(matrices[:, :2, :2]).abs()[:, None]
+        labels = torch.where(_areas(moved) >= whole / 4, labels, -1)
+        boxes = moved
+    return Batch(images, labels, boxes, masks)
+
+
+def _areas(boxes: Tensor) -> Tensor:
+    return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
+
+
+def _check_memory(pictures: int, size_hw: tuple[int, int], channels: int) -> None:
+    needed = pictures * size_hw[0] * size_hw[1] * (channels + 1)
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if needed > memory / 2:
+        raise DataError(
+            f"{pictures} pictures of {size_hw[0]} x {size_hw[1]} take {needed / 2**30:.1f} GiB, "
+            f"more than half of this machine's {memory / 2**30:.1f} GiB",
+            do="set a smaller data.size_hw, or train on fewer pictures",
+        )
+
+
+def _from_array(dataset: Dataset, images: np.ndarray) -> PicturesInMemory:
+    """A set that is one array already, without a loop over its pictures."""
+    labels = getattr(dataset, "labels", None)
+    size_hw = (images.shape[1], images.shape[2])
+    fit = Fit(
+        scale_xy=(1.0, 1.0), pad_xy=(0, 0), frame_hw=size_hw, input_hw=size_hw, inner_hw=size_hw
+    )
+    return PicturesInMemory(
+        list(dataset.classes),
+        torch.from_numpy(images).permute(0, 3, 1, 2),
+        [fit] * len(images),
+        [f"row {index + 1}" for index in range(len(images))],
+        labels=None if labels is None else torch.from_numpy(labels.astype(np.int64)),
+    )
+
+
+def _stack_labels(samples: Sequence[Sample]) -> Tensor | None:
+    if samples[0].label is not None:
+        return torch.tensor([sample.label for sample in samples])
+    if samples[0].boxes is None:
+        return None
+    most = max(1, *(len(_kept(sample)) for sample in samples))
+    labels = torch.full((len(samples), most), -1, dtype=torch.int64)
+    for row, sample in zip(labels, samples, strict=True):
+        kept = _kept(sample)
+        assert sample.labels is not None
+        row[: len(kept)] = torch.from_numpy(sample.labels[kept])
+    return labels
+
+
+def _stack_boxes(samples: Sequence[Sample]) -> Tensor | None:
+    if samples[0].boxes is None:
+        return None
+    most = max(1, *(len(_kept(sample)) for sample in samples))
+    boxes = torch.zeros((len(samples), most, 4))
+    for row, sample in zip(boxes, samples, strict=True):
+        kept = _kept(sample)
+        assert sample.boxes is not None
+        row[: len(kept)] = torch.from_numpy(sample.boxes[kept])
+    return boxes
+
+
+def _kept(sample: Sample) -> np.ndarray:
+    """Indices of the boxes to train on: all but the difficult ones."""
+    assert sample.boxes is not None
+    if sample.difficult is None:
+        return np.arange(len(sample.boxes))
+    return np.flatnonzero(~sample.difficult)
+
+
+def _stack_masks(samples: Sequence[Sample]) -> Tensor | None:
+    if samples[0].mask is None:
+        return None
+    return torch.from_numpy(
+        np.stack([sample.mask for sample in samples if sample.mask is not None])
+    )

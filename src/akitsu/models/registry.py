@@ -1,0 +1,139 @@
+"""The models by name: each registers itself in its own file, and a new file is enough."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import entry_points
+from typing import Any, Literal
+
+from torch import nn
+
+from akitsu.errors import RecipeError, nearest
+
+Task = Literal["classification", "detection", "segmentation"]
+Builder = Callable[..., nn.Module]
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """What `akitsu models` knows about a model.
+
+    Attributes:
+        name: As written in a recipe.
+        task: The question that it answers.
+        paper: Its main source, such as "arXiv:1505.04597".
+        year: Of that source.
+        build: `(classes, in_channels=3, **options) -> nn.Module`.
+    """
+
+    name: str
+    task: Task
+    paper: str
+    year: int
+    build: Builder
+
+    @property
+    def page(self) -> str:
+        """The builder's docstring: shapes, parameter count, options."""
+        return inspect.cleandoc(self.build.__doc__ or "")
+
+    def options(self) -> dict[str, Any]:
+        """The keyword options of the builder with their defaults."""
+        parameters = list(inspect.signature(self.build).parameters.values())[2:]
+        return {parameter.name: parameter.default for parameter in parameters}
+
+
+_entries: dict[str, ModelEntry] = {}
+
+
+def register(name: str, *, task: Task, paper: str, year: int) -> Callable[[Builder], Builder]:
+    """Register a builder `(classes, in_channels=3, **options) -> nn.Module` under `name`."""
+
+    def enter(build: Builder) -> Builder:
+        _entries[name] = ModelEntry(name, task, paper, year, build)
+        return build
+
+    return enter
+
+
+@cache
+def _walk() -> None:
+    from akitsu import models
+
+    for folder in ("classification", "detection", "segmentation"):
+        package = importlib.import_module(f"{models.__name__}.{folder}")
+        for module in pkgutil.iter_modules(package.__path__):
+            importlib.import_module(f"{package.__name__}.{module.name}")
+    for point in entry_points(group="akitsu.models"):
+        point.load()
+
+
+def entries() -> dict[str, ModelEntry]:
+    """All models by name, third parties' (entry point group `akitsu.models`) included."""
+    _walk()
+    return dict(sorted(_entries.items()))
+
+
+def entry(name: str, *, task: str | None = None) -> ModelEntry:
+    """The model called `name`.
+
+    Raises:
+        RecipeError: If there is none, or it answers another question than `task`.
+    """
+    known = entries()
+    fitting = [each.name for each in known.values() if task in (None, each.task)]
+    choices = "choose one of " + ", ".join(fitting)
+    if name not in known:
+        raise RecipeError(
+            f"there is no model {name!r}",
+            do=nearest(name, fitting, otherwise=choices),
+            where="model.name",
+        )
+    if name not in fitting:
+        raise RecipeError(
+            f"{name} is a model for {known[name].task}, and the task is {task}",
+            do=choices,
+            where="model.name",
+        )
+    return known[name]
+
+
+def build(
+    name: str,
+    classes: int,
+    *,
+    in_channels: int,
+    input_hw: tuple[int, int],
+    options: dict[str, Any] | None = None,
+) -> nn.Module:
+    """Make the model called `name`, with the options that a recipe gives.
+
+    Args:
+        name: A registered name.
+        classes: K, the length of the class list.
+        in_channels: 3 for RGB, 1 for grey.
+        input_hw: Rows and columns, for the models whose layers depend on it.
+        options: The builder's own keywords.
+
+    Raises:
+        RecipeError: If the model or one of its options does not exist.
+    """
+    found = entry(name)
+    known = found.options()
+    given = dict(options or {})
+    for key in given:
+        if key not in known:
+            named = ", ".join(known) or "none"
+            raise RecipeError(
+                f"{name} has no option {key!r}",
+                do=nearest(key, known, otherwise=f"its options are: {named}"),
+                where=f"model.{key}",
+            )
+    if "input_hw" in known:
+        given.setdefault("input_hw", input_hw)
+    return found.build(classes, in_channels, **given)

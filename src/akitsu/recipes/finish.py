@@ -1,0 +1,121 @@
+"""After the last step: scores with intervals, the model file, the pictures, and one page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from akitsu.data.sample import Dataset
+from akitsu.deploy.export import export
+from akitsu.files import write_json, write_text
+from akitsu.recipes import directory
+from akitsu.recipes.trained import Trained, read_split
+from akitsu.report.curves import draw_log
+from akitsu.report.evaluation import draw_evaluation
+from akitsu.report.page import Facts, Folded, Picture, Section, write_page
+from akitsu.report.page import Scores as ScoresSection
+from akitsu.runtime.card import ModelCard
+from akitsu.runtime.recognizer import prepare_inputs, results_from_outputs
+from akitsu.runtime.results import Result
+from akitsu.scores.evaluate import evaluate
+from akitsu.scores.interval import Estimate
+from akitsu.scores.table import metrics_document, rows
+
+# Pictures of the validation set that the exported file has to answer as the network does.
+PARITY_PICTURES = 8
+
+
+def finish(trained: Trained, dataset: Dataset, *, say: Callable[[str], object]) -> None:
+    """Score a trained run on its validation set, export it, and write its page.
+
+    Raises:
+        TrainingError: If the exported file would answer otherwise than the network.
+    """
+    folder, network = trained.folder, trained.network
+    scores = evaluate(network.predict_inputs, dataset, trained.card)
+    metrics = scores.metrics()
+    card = replace(trained.card, scores=card_scores(metrics))
+    write_text(folder / directory.CARD, card.to_json() + "\n")
+    say(f"exporting {folder / directory.MODEL}, with a comparison on real pictures")
+    export(network, folder / directory.MODEL, card=card, pictures=_some_pictures(dataset))
+
+    log = read_log(folder)
+    key = f"validation/main/{network.task.score}"
+    sections: list[Section] = [ScoresSection("Scores on the validation set", rows(metrics))]
+    if log:
+        draw_log(folder / "curves.png", log, best=key)
+        sections.append(
+            Picture("Training", folder / "curves.png", "Losses and scores over the epochs.")
+        )
+    recognize = recognizer_of(trained, card)
+    sections += draw_evaluation(folder, scores, metrics, dataset=dataset, recognize=recognize)
+    environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+    sections += [
+        Facts("How it was made", flat(environment)),
+        Folded("The recipe", (folder / directory.RECIPE).read_text(encoding="utf-8")),
+    ]
+    write_page(
+        folder / "report.html",
+        title=f"{trained.recipe.name}: {trained.recipe.task}",
+        subtitle=trained.recipe.description,
+        sections=sections,
+    )
+    write_json(folder / directory.METRICS, metrics_document(card.task, len(scores), metrics))
+
+
+def export_run(trained: Trained, path: Path) -> ModelCard:
+    """Export a trained run once more; returns what the file says of itself.
+
+    Raises:
+        TrainingError: If the exported file would answer otherwise than the network.
+    """
+    dataset = read_split(trained.recipe, trained.recipe.data.validation)
+    export(trained.network, path, card=trained.card, pictures=_some_pictures(dataset))
+    return trained.card
+
+
+def _some_pictures(dataset: Dataset) -> list[NDArray[np.uint8]]:
+    """A few pictures spread over the set."""
+    step = max(1, len(dataset) // PARITY_PICTURES)
+    return [dataset[index].image for index in range(0, len(dataset), step)][:PARITY_PICTURES]
+
+
+def recognizer_of(trained: Trained, card: ModelCard) -> Callable[[NDArray[np.uint8]], Result]:
+    """The run's network as a function of one frame, as a recognizer is."""
+
+    def recognize(frame: NDArray[np.uint8]) -> Result:
+        inputs, fits = prepare_inputs([frame], card=card)
+        return results_from_outputs(trained.network.predict_inputs(inputs), fits, card)[0]
+
+    return recognize
+
+
+def card_scores(metrics: dict[str, Estimate]) -> dict[str, dict[str, float | None]]:
+    """The scores over all classes, for the model file's metadata."""
+    return {name: estimate.to_json() for name, estimate in metrics.items() if "/" not in name}
+
+
+def read_log(folder: Path) -> list[dict[str, Any]]:
+    """The rows of log.jsonl; none where there is no log."""
+    path = folder / "log.jsonl"
+    if not path.is_file():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def flat(document: dict[str, Any], prefix: str = "") -> dict[str, object]:
+    """Nested names joined by spaces, for a list of facts."""
+    facts: dict[str, object] = {}
+    for key, value in document.items():
+        name = f"{prefix}{key}".replace("_", " ")
+        if isinstance(value, dict):
+            facts |= flat(value, f"{name} ")
+        else:
+            facts[name] = value
+    return facts

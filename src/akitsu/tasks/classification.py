@@ -1,0 +1,39 @@
+"""What is it: cross-entropy, and the probabilities of the classes."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from akitsu.data.memory import Batch
+from akitsu.tasks.task import Task
+
+
+class Classification(Task):
+    """One label a picture.
+
+    Args:
+        label_smoothing: Share of the target spread over all classes (Szegedy et al.,
+            arXiv:1512.00567, section 7).
+    """
+
+    name: ClassVar[str] = "classification"
+    score: ClassVar[str] = "accuracy"
+    decoding: ClassVar[str] = "probabilities (B, K) of the classes, summing to 1"
+
+    def __init__(self, *, label_smoothing: float = 0.1) -> None:
+        self.label_smoothing = float(label_smoothing)
+
+    def loss(self, model: nn.Module, images: Tensor, batch: Batch) -> dict[str, Tensor]:
+        """Cross-entropy of (B, K) logits, and the share of right answers."""
+        assert batch.labels is not None
+        logits = model(images).float()
+        entropy = F.cross_entropy(logits, batch.labels, label_smoothing=self.label_smoothing)
+        right = (logits.detach().argmax(1) == batch.labels).float().mean()
+        return {"loss": entropy, "accuracy": right}
+
+    def decode(self, model: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
+        """(B, C, H, W) to probabilities (B, K)."""
+        return (model(images).float().softmax(1),)

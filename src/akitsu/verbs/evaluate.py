@@ -1,0 +1,115 @@
+"""The verb `evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from akitsu.data.sample import Dataset
+    from akitsu.runtime.card import ModelCard
+    from akitsu.runtime.results import Result
+    from akitsu.scores.evaluate import Predict
+
+EXAMPLE = "akitsu evaluate runs/bccd/latest --split val"
+
+
+def evaluate(
+    target: Annotated[Path, typer.Argument(help="A run's folder, or a model file (.onnx).")],
+    data: Annotated[
+        Path | None, typer.Option(help="Labelled pictures; a run knows its own.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Which part of the set.")] = "val",
+    format: Annotated[
+        str | None, typer.Option(help="The set's format; by default that of the training data.")
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the pictures; by default evaluation-SPLIT beside the model."),
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Replace what is in the output folder.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Score a run or a model file: each score with its 95 % interval, and pictures.
+
+    A model file needs no PyTorch; its scores are those of its run.
+    """
+    from rich.progress import track
+
+    from akitsu.files import write_json
+    from akitsu.scores.evaluate import evaluate as score
+    from akitsu.scores.table import metrics_document
+    from akitsu.verbs.shown import show_metrics
+
+    predict, card, dataset, recognize = _open(target, data=data, split=split, format=format)
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    scores = score(
+        predict,
+        dataset,
+        card,
+        progress=lambda items: track(
+            items, description="scoring", console=console, total=len(dataset), transient=True
+        ),
+    )
+    metrics = scores.metrics()
+    document = metrics_document(card.task, len(scores), metrics)
+    files = {}
+    with _folder(target, output, split=split, force=force) as folder:
+        write_json(folder / "metrics.json", document)
+        if find_spec("matplotlib") is None:
+            console.print('pictures of the scores need matplotlib: pip install "akitsu[train]"')
+        else:
+            from akitsu.report.evaluation import draw_evaluation
+
+            drawn = draw_evaluation(
+                folder, scores, metrics, dataset=dataset, recognize=recognize
+            )
+            names = [Path(str(picture.png)).name for picture in drawn]
+            place = _place(target, output, split=split)
+            files = {name.removesuffix(".png").replace("_", " "): place / name for name in names}
+    show_metrics(document, as_json=json, files=files)
+
+
+def _open(
+    target: Path, *, data: Path | None, split: str, format: str | None
+) -> tuple[Predict, ModelCard, Dataset, Callable[[Any], Result]]:
+    """What predicts, its card, the set, and the same as a function of one frame."""
+    if target.is_dir():
+        from akitsu.errors import require
+
+        require("torch", extra="train", purpose="scoring a run (a model.onnx needs none)")
+        from akitsu.recipes.finish import recognizer_of
+        from akitsu.recipes.trained import open_run, read_split
+
+        trained = open_run(target)
+        dataset = read_split(trained.recipe, split, data=data)
+        card = trained.card
+        return trained.network.predict_inputs, card, dataset, recognizer_of(trained, card)
+    from akitsu.data.formats.registry import ReaderOptions, read
+    from akitsu.runtime.recognizer import Recognizer
+
+    recognizer = Recognizer(target)
+    card = recognizer.card
+    options = ReaderOptions(classes=card.classes, ignore=card.data.get("ignore"))
+    name = format or card.data.get("format")
+    dataset = read(data, split, format=name, options=options)
+    return recognizer.predict_inputs, card, dataset, recognizer
+
+
+def _place(target: Path, output: Path | None, *, split: str) -> Path:
+    if output is not None:
+        return output
+    return (target if target.is_dir() else target.parent) / f"evaluation-{split}"
+
+
+def _folder(target: Path, output: Path | None, *, split: str, force: bool) -> Any:
+    """The output folder, replaced whole; the default one is akitsu's own and may be replaced."""
+    from akitsu.files import whole_folder
+
+    return whole_folder(_place(target, output, split=split), force=force or output is None)

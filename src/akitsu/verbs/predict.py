@@ -1,0 +1,162 @@
+"""The verb `predict`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from akitsu.runtime.recognizer import Recognizer
+    from akitsu.runtime.results import Result
+
+EXAMPLE = "akitsu predict runs/digits/latest test.csv.gz --output submission.csv"
+TABLES = (".csv", ".csv.gz")
+
+
+def predict(
+    target: Annotated[Path, typer.Argument(help="A run's folder, or a model file (.onnx).")],
+    inputs: Annotated[list[Path], typer.Argument(help="Pictures, folders, or one table of pixels.")],
+    output: Annotated[
+        Path | None,
+        typer.Option(help="submission.csv for a table; a folder for pictures (predictions)."),
+    ] = None,
+    score_threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Leave out boxes that score less.")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Replace what is in the output.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the predictions as JSON.")] = False,
+) -> None:
+    """Recognise pictures, or every row of a table of pixels.
+
+    A table gives a submission (ImageId,Label); pictures give predictions.json and each picture
+    with its result drawn on it. No PyTorch is needed.
+    """
+    from akitsu.runtime.recognizer import Recognizer
+
+    recognizer = Recognizer(target / "model.onnx" if target.is_dir() else target)
+    if len(inputs) == 1 and inputs[0].name.lower().endswith(TABLES):
+        _predict_table(recognizer, inputs[0], output or Path("submission.csv"), force, json)
+    else:
+        _predict_pictures(
+            recognizer, inputs, output or Path("predictions"), score_threshold, force, json
+        )
+
+
+def _predict_table(
+    recognizer: Recognizer, table: Path, output: Path, force: bool, as_json: bool
+) -> None:
+    from akitsu.data.formats.registry import ReaderOptions, read
+    from akitsu.errors import DataError, ModelFileError, OutputError
+    from akitsu.files import write_text
+
+    if recognizer.task != "classification":
+        raise ModelFileError(
+            f"a table of pixels is for classifiers, and this model does {recognizer.task}",
+            where=table,
+            do="name pictures or a folder of them",
+        )
+    if output.exists() and not force:
+        raise OutputError("this file exists already", where=output, do="add --force to replace it")
+    options = ReaderOptions(classes=recognizer.classes)
+    rows: Any = read(table, "all", format="pixel-csv", options=options)
+    wanted = (*recognizer.card.input_hw, recognizer.card.channels)
+    if rows.images.shape[1:] != wanted:
+        raise DataError(
+            f"pictures of {rows.images.shape[1]} x {rows.images.shape[2]} pixels where the model "
+            f"wants {wanted[0]} x {wanted[1]}",
+            where=table,
+            do="use the table that belongs to the model's training data",
+        )
+    labels = recognizer.predict_inputs(rows.images)["probabilities"].argmax(1)
+    names = [recognizer.classes[label] for label in labels]
+    lines = [f"{number},{name}\n" for number, name in enumerate(names, 1)]
+    write_text(output, "ImageId,Label\n" + "".join(lines), force=force)
+    _end({"rows": len(lines), "file": str(output)}, f"{len(lines)} rows: {output}", as_json)
+
+
+def _predict_pictures(
+    recognizer: Recognizer,
+    inputs: list[Path],
+    output: Path,
+    score_threshold: float | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    from rich.console import Console
+    from rich.progress import track
+
+    from akitsu.files import whole_folder, write_json
+    from akitsu.runtime.pictures import read_picture, write_picture
+
+    paths = _pictures(inputs)
+    entries = []
+    console = Console(stderr=True)
+    with whole_folder(output, force=force) as folder:
+        for path, name in track(
+            paths, description="recognising", console=console, transient=True
+        ):
+            frame = read_picture(path)
+            result = recognizer(frame, score_threshold=score_threshold)
+            write_picture(folder / name, result.draw(frame))
+            entries.append({"file": str(path), "drawn": name, **_entry(result)})
+        document = {"task": recognizer.task, "classes": recognizer.classes, "predictions": entries}
+        write_json(folder / "predictions.json", document)
+    _end(
+        document,
+        f"{len(entries)} pictures: {output / 'predictions.json'}, and each with its result drawn",
+        as_json,
+    )
+
+
+def _pictures(inputs: Iterable[Path]) -> list[tuple[Path, str]]:
+    """Every picture with a name of its own for its drawing."""
+    from akitsu.errors import DataError
+    from akitsu.runtime.pictures import list_pictures
+
+    paths: list[Path] = []
+    for path in inputs:
+        found = list_pictures(path) if path.is_dir() else [path]
+        if not found:
+            raise DataError("there are no pictures here", where=path, do="name another folder")
+        paths += found
+    names: set[str] = set()
+    pairs = []
+    for path in paths:
+        name, number = f"{path.stem}.png", 1
+        while name in names:
+            number += 1
+            name = f"{path.stem}-{number}.png"
+        names.add(name)
+        pairs.append((path, name))
+    return pairs
+
+
+def _entry(result: Result) -> dict[str, Any]:
+    from akitsu.runtime.results import Classification, Detections
+
+    if isinstance(result, Classification):
+        return {"class": result.name, "score": round(result.score, 4)}
+    if isinstance(result, Detections):
+        return {
+            "objects": [
+                {
+                    "class": result.classes[label],
+                    "score": round(float(score), 4),
+                    "box": [round(float(side), 1) for side in box],
+                }
+                for box, score, label in zip(
+                    result.boxes, result.scores, result.labels, strict=True
+                )
+            ]
+        }
+    shares = {name: round(share, 4) for name, share in result.shares().items() if share}
+    return {"shares": shares}
+
+
+def _end(document: dict[str, Any], sentence: str, as_json: bool) -> None:
+    import json
+
+    typer.echo(json.dumps(document, ensure_ascii=False) if as_json else sentence)

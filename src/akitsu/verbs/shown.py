@@ -1,0 +1,54 @@
+"""How verbs show scores: a table on a terminal, one document for a machine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+
+def show_metrics(
+    document: dict[str, Any], *, as_json: bool, files: Mapping[str, Path] | None = None
+) -> None:
+    """Print the document of `evaluate`.
+
+    Args:
+        document: `task`, `n`, `metrics`.
+        as_json: One JSON document on stdout; else a table.
+        files: What was written, by what it is.
+    """
+    if as_json:
+        typer.echo(json.dumps(document, ensure_ascii=False))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=f"{document['task']}, {document['n']} pictures", title_justify="left")
+    table.add_column("score")
+    table.add_column("value", justify="right")
+    table.add_column("95 % interval", justify="right")
+    for name, value, interval in _rows(document["metrics"]):
+        table.add_row(name, value, interval)
+    console = Console()
+    console.print(table)
+    for what, path in (files or {}).items():
+        console.print(f"{what}: {path}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _rows(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
+    from akitsu.scores.interval import Estimate
+    from akitsu.scores.table import rows
+
+    estimates = {}
+    for name, numbers in metrics.items():
+        group = numbers if "value" not in numbers else {"": numbers}
+        for of_class, each in group.items():
+            key = f"{name.removesuffix('_per_class')}/{of_class}" if of_class else name
+            value, low, high = (
+                float("nan") if each[part] is None else each[part] for part in ("value", "low", "high")
+            )
+            estimates[key] = Estimate(value, low, high, 0)
+    return [(row.name, row.value, row.interval) for row in rows(estimates)]

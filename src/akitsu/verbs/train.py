@@ -1,0 +1,66 @@
+"""The verb `train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+EXAMPLE = "akitsu train digits --data train.csv.gz"
+
+
+def train(
+    recipe: Annotated[str, typer.Argument(help="A built-in recipe, or a .yaml file.")],
+    data: Annotated[
+        Path | None, typer.Option(help="The labelled pictures: a folder or a table.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="The run's folder; by default runs/RECIPE/N.")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the recipe."),
+    ] = None,
+    skip_broken: Annotated[
+        bool, typer.Option(help="Leave out broken pictures and labels instead of stopping.")
+    ] = False,
+    force: Annotated[bool, typer.Option(help="Replace the run that is in the folder.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
+) -> None:
+    """Train a recipe, score it, and export one model file.
+
+    The same command on an unfinished run goes on where it stopped.
+    """
+    from akitsu.errors import require
+
+    require("torch", extra="train", purpose="training")
+    from rich.console import Console
+
+    from akitsu.files import read_json
+    from akitsu.recipes.directory import METRICS
+    from akitsu.recipes.recipe import load
+    from akitsu.verbs.shown import show_metrics
+
+    settings = list(set_ or [])
+    if data is not None:
+        settings.append(f"data.path={_quoted(data)}")
+    if skip_broken:
+        settings.append("data.skip_broken=true")
+    loaded = load(recipe, settings=settings)
+    from akitsu.recipes.train import train as run
+
+    console = Console(stderr=True)
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    folder = run(loaded, out, say=say, force=force)
+    document = read_json(folder / METRICS)
+    show_metrics(document, as_json=json, files={"model": folder / "model.onnx", "report": folder / "report.html"})
+
+
+def _quoted(path: Path) -> str:
+    import json
+
+    return json.dumps(str(path.resolve()), ensure_ascii=False)
