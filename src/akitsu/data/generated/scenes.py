@@ -9,15 +9,23 @@ from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from akitsu.data.formats.findings import Finding
 from akitsu.data.formats.registry import Reader, ReaderOptions, register, require_split
 from akitsu.data.generated.clutter import clutter, contrasting_colour
+from akitsu.data.generated.handwriting import (
+    INK,
+    Handwriting,
+    Pose,
+    handwriting,
+    lay_ink,
+    reach,
+    tight_box,
+)
 from akitsu.data.sample import Sample
-from akitsu.errors import DataError, require
+from akitsu.errors import DataError, ShapeError
 
 SIZE_HW = (96, 128)
 MOST_DIGITS = 5
@@ -25,9 +33,7 @@ SIDE_PX = (12, 40)
 """The side of a digit's square; the ink in it is a little smaller."""
 
 MOST_TURN_DEG = 20
-
-INK = 0.5
-"""A pixel belongs to a digit from half ink on: where boxes and masks end."""
+LEAST_SIDE = 52
 
 MOST_HIDDEN = 0.4
 """A digit is not placed where this share of it, or of another one, would be hidden."""
@@ -41,30 +47,6 @@ BOX_CLASSES = [str(digit) for digit in range(10)]
 MASK_CLASSES = ["background", *BOX_CLASSES]
 
 
-@dataclass(frozen=True)
-class Handwriting:
-    """Handwritten digits to draw with.
-
-    Attributes:
-        ink: (N, 8, 8) float32, 0 paper to 1 ink.
-        labels: (N,) int64, the digit.
-    """
-
-    ink: NDArray[np.float32]
-    labels: NDArray[np.int64]
-
-
-def handwriting(split: str) -> Handwriting:
-    """Scikit-learn's digits: those of even index for "train", of odd index otherwise.
-
-    Raises:
-        MissingExtraError: If scikit-learn is not installed.
-    """
-    ink, labels = _all_handwriting()
-    half = slice(0 if split == "train" else 1, None, 2)
-    return Handwriting(ink[half], labels[half])
-
-
 def scenes(
     n: int, *, seed: int, digits: Handwriting, size_hw: tuple[int, int] = SIZE_HW
 ) -> list[Sample]:
@@ -74,12 +56,18 @@ def scenes(
         n: How many.
         seed: Of the random generator: the same scenes everywhere.
         digits: The handwriting to draw with.
-        size_hw: Rows and columns, at least 40 each.
+        size_hw: Rows and columns, at least 52 each: a turned digit of 40 pixels is so wide.
 
     Returns:
         Samples with `boxes` (tight around what is visible, in whole pixels), `labels` (the digit,
         0 to 9) and `mask` (0 background, 1 + digit).
+
+    Raises:
+        ShapeError: If the size is too small.
     """
+    if min(size_hw) < LEAST_SIDE:
+        what = f"a scene of {size_hw} rows and columns"
+        raise ShapeError(what, do=f"make it at least {LEAST_SIDE} on each side")
     generator = np.random.default_rng(seed)
     return [_scene(generator, digits, size_hw=size_hw, name=f"scene {index}") for index in range(n)]
 
@@ -173,24 +161,16 @@ def _drawn(split: str) -> tuple[Sample, ...]:
     return tuple(scenes(count, seed=seed, digits=handwriting(split)))
 
 
-@cache
-def _all_handwriting() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    require("sklearn", extra="train", purpose="drawing handwritten digits")
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    return (bunch.images / 16).astype(np.float32), bunch.target.astype(np.int64)
-
-
 @dataclass(frozen=True)
-class _Placed:
-    """A digit's ink over the whole scene, and its class."""
+class Drawn:
+    """A digit's ink over the whole scene (H, W), and its class."""
 
     ink: NDArray[np.float32]
     label: int
 
     @property
     def solid(self) -> NDArray[np.bool_]:
+        """Where the digit counts as being: from half ink on."""
         return self.ink >= INK
 
 
@@ -198,7 +178,7 @@ def _scene(
     generator: np.random.Generator, digits: Handwriting, *, size_hw: tuple[int, int], name: str
 ) -> Sample:
     image = clutter(generator, size_hw)
-    placed: list[_Placed] = []
+    placed: list[Drawn] = []
     owner = np.full(size_hw, -1, np.int64)  # which digit is in front at each pixel
     for _ in range(int(generator.integers(1, MOST_DIGITS + 1))):
         digit = _place(generator, digits, owner, placed)
@@ -206,9 +186,7 @@ def _scene(
             continue
         owner[digit.solid] = len(placed)
         placed.append(digit)
-        colour = contrasting_colour(generator, image[digit.solid])
-        alpha = digit.ink[:, :, None]
-        image = (image * (1 - alpha) + colour * alpha).astype(np.float32)
+        image = paint(image, digit.ink, contrasting_colour(generator, image[digit.solid]))
     return _sample(image, placed, owner, name=name)
 
 
@@ -216,48 +194,45 @@ def _place(
     generator: np.random.Generator,
     digits: Handwriting,
     owner: NDArray[np.int64],
-    placed: Sequence[_Placed],
-) -> _Placed | None:
+    placed: Sequence[Drawn],
+) -> Drawn | None:
     """A digit at a place where it hides no other too much, or None after some tries."""
     index = int(generator.integers(len(digits.ink)))
     needed = [(1 - MOST_HIDDEN) * int(digit.solid.sum()) for digit in placed]
     for _ in range(TRIES):
-        digit = _Placed(_ink(generator, digits.ink[index], owner.shape), int(digits.labels[index]))
+        pose = random_pose(generator, size_hw=owner.shape)
+        ink = lay_ink(digits.ink[index], pose, size_hw=owner.shape)
+        digit = Drawn(ink, int(digits.labels[index]))
         seen = [int(((owner == i) & ~digit.solid).sum()) for i in range(len(placed))]
         if digit.solid.any() and all(a >= b for a, b in zip(seen, needed, strict=True)):
             return digit
     return None
 
 
-def _ink(
-    generator: np.random.Generator, glyph: NDArray[np.float32], size_hw: tuple[int, ...]
-) -> NDArray[np.float32]:
-    """The glyph enlarged smoothly, turned, and laid somewhere wholly inside the scene."""
+def random_pose(generator: np.random.Generator, *, size_hw: tuple[int, ...]) -> Pose:
+    """Somewhere wholly inside the picture."""
     height, width = size_hw
     side = float(generator.uniform(*SIDE_PX))
     turn = math.radians(float(generator.uniform(-MOST_TURN_DEG, MOST_TURN_DEG)))
-    # Half the turned square's width: nearer to the border, ink could leave the scene.
-    reach = side / 2 * (math.cos(turn) + abs(math.sin(turn)))
-    x = float(generator.uniform(reach, width - reach))
-    y = float(generator.uniform(reach, height - reach))
-    scale = side / glyph.shape[0]
-    cosine, sine = scale * math.cos(turn), scale * math.sin(turn)
-    middle = (glyph.shape[0] - 1) / 2  # warpAffine counts from pixel centres
-    matrix = np.array(
-        [
-            [cosine, -sine, x - 0.5 - middle * (cosine - sine)],
-            [sine, cosine, y - 0.5 - middle * (sine + cosine)],
-        ]
-    )
-    ink = cv2.warpAffine(glyph, matrix, (width, height), flags=cv2.INTER_CUBIC)
-    return np.asarray(ink, np.float32).clip(0, 1)
+    margin = reach(side, turn)
+    x = float(generator.uniform(margin, width - margin))
+    y = float(generator.uniform(margin, height - margin))
+    return Pose(x, y, side, turn)
+
+
+def paint(
+    image: NDArray[np.float32], ink: NDArray[np.float32], colour: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """The image (H, W, 3) with ink (H, W) of one colour (3,) over it."""
+    alpha = ink[:, :, None]
+    return np.asarray(image * (1 - alpha) + colour * alpha, np.float32)
 
 
 def _sample(
-    image: NDArray[np.float32], placed: Sequence[_Placed], owner: NDArray[np.int64], *, name: str
+    image: NDArray[np.float32], placed: Sequence[Drawn], owner: NDArray[np.int64], *, name: str
 ) -> Sample:
     labels = np.array([digit.label for digit in placed], np.int64)
-    boxes = [_tight_box(owner == index) for index in range(len(placed))]
+    boxes = [tight_box(owner == index) for index in range(len(placed))]
     mask = np.zeros(owner.shape, np.uint8)
     for index, label in enumerate(labels):
         mask[owner == index] = 1 + label
@@ -269,9 +244,3 @@ def _sample(
         difficult=np.zeros(len(placed), np.bool_),
         mask=mask,
     )
-
-
-def _tight_box(solid: NDArray[np.bool_]) -> tuple[int, int, int, int]:
-    columns = np.flatnonzero(solid.any(axis=0))
-    rows = np.flatnonzero(solid.any(axis=1))
-    return int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
