@@ -91,7 +91,8 @@ class Summary:
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on with the sums of `state_dict`."""
-        self._totals, self._counts = dict(state["totals"]), dict(state["counts"])
+        self._totals = {key: total.clone() for key, total in state["totals"].items()}
+        self._counts = dict(state["counts"])
 
 
 def _zero_beside(value: Tensor | float, total: Tensor | None) -> Tensor:

@@ -60,7 +60,7 @@ class Updater:
         self._wrapped_model, self._wrapped_optimizer = fabric.setup(model, optimizer)
         self._trained_model = self._cheapest_model()
         if average is not None:
-            average.model.to(fabric.device)
+            fabric.strategy.precision.convert_module(average.model).to(fabric.device)
 
     @property
     def epoch(self) -> int:
