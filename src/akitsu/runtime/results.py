@@ -39,11 +39,11 @@ class Classification:
         """Probability of that class, 0 to 1."""
         return float(self.probabilities[self.label])
 
-    def draw(self, frame: Frame) -> Frame:
-        """A copy of the frame (H, W, 3 RGB) with the name and the probability written on it."""
+    def draw(self, frame: Frame, *, scale: int = 1) -> Frame:
+        """A copy of the frame (H, W, 3 RGB), `scale` times as large, with name and probability."""
         from akitsu.runtime.drawing import draw_classification
 
-        return draw_classification(self, frame)
+        return draw_classification(self, frame, scale=scale)
 
     def to_supervision(self) -> Any:
         """The same as a `supervision.Classifications` (extra `live`)."""
@@ -81,11 +81,11 @@ class Detections:
         keep = self.labels == self.classes.index(name)
         return Detections(self.classes, self.boxes[keep], self.scores[keep], self.labels[keep])
 
-    def draw(self, frame: Frame) -> Frame:
-        """A copy of the frame (H, W, 3 RGB) with every box, its class and its score."""
+    def draw(self, frame: Frame, *, scale: int = 1) -> Frame:
+        """A copy of the frame (H, W, 3 RGB), `scale` times as large, with boxes and their names."""
         from akitsu.runtime.drawing import draw_detections
 
-        return draw_detections(self, frame)
+        return draw_detections(self, frame, scale=scale)
 
     def to_supervision(self) -> Any:
         """The same as a `supervision.Detections` (extra `live`)."""
@@ -117,11 +117,11 @@ class Segmentation:
             name: float(n) / self.mask.size for name, n in zip(self.classes, counts, strict=False)
         }
 
-    def draw(self, frame: Frame) -> Frame:
-        """A copy of the frame (H, W, 3 RGB) with each class in its colour, and a legend."""
+    def draw(self, frame: Frame, *, scale: int = 1) -> Frame:
+        """A copy of the frame (H, W, 3 RGB), `scale` times as large, tinted, with a legend."""
         from akitsu.runtime.drawing import draw_segmentation
 
-        return draw_segmentation(self, frame)
+        return draw_segmentation(self, frame, scale=scale)
 
     def to_supervision(self) -> Any:
         """The same as a `supervision.Detections` with one mask per class present (extra `live`)."""

@@ -1,0 +1,109 @@
+"""OpenCV's way to cameras, streams and video files, quiet and in RGB."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from akitsu.runtime.threads import opencv
+
+OPEN_TIMEOUT_MS = 5000
+READ_TIMEOUT_MS = 5000
+"""A read from a dead stream has to come back, or its thread could never end."""
+
+
+class Capture(Protocol):
+    """Something that gives one picture after the other."""
+
+    @property
+    def fps(self) -> float | None:
+        """Pictures a second, as far as it is known."""
+        ...
+
+    def read(self) -> NDArray[np.uint8] | None:
+        """The next picture, (H, W, 3) RGB uint8; None at the end or on a fault."""
+        ...
+
+    def release(self) -> None:
+        """Give the device, the connection or the file back."""
+        ...
+
+
+class OpenCvCapture:
+    """A `Capture` around `cv2.VideoCapture`."""
+
+    def __init__(self, capture: Any) -> None:
+        self._capture = capture
+
+    @property
+    def fps(self) -> float | None:
+        """Pictures a second as the file or the device says it; None for no or an odd answer."""
+        fps = float(self._capture.get(opencv().CAP_PROP_FPS))
+        return fps if 0 < fps <= 1000 else None
+
+    def read(self) -> NDArray[np.uint8] | None:
+        """The next picture in RGB, or None."""
+        cv2 = opencv()
+        # OpenCV raises where a decoder breaks down, and answers False where a stream ends.
+        try:
+            is_read, image = self._capture.read()
+        except cv2.error:
+            return None
+        if not is_read or image is None or image.dtype != np.uint8:
+            return None
+        how = cv2.COLOR_GRAY2RGB if image.ndim == 2 else cv2.COLOR_BGR2RGB
+        rgb: NDArray[np.uint8] = cv2.cvtColor(image, how)
+        return rgb
+
+    def release(self) -> None:
+        """Close it."""
+        self._capture.release()
+
+
+def open_camera(device: int | str) -> Capture | None:
+    """A camera by its number or by its device file; None if it cannot be opened."""
+    cv2 = opencv()
+    backend = cv2.CAP_V4L2 if sys.platform == "linux" else cv2.CAP_ANY
+    # Of the frames that wait in the driver only the newest is of use.
+    return _opened(device, backend, [cv2.CAP_PROP_BUFFERSIZE, 1])
+
+
+def open_stream(url: str) -> Capture | None:
+    """A stream by its address; None if it cannot be reached."""
+    cv2 = opencv()
+    timeouts = [
+        *(cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_TIMEOUT_MS),
+        *(cv2.CAP_PROP_READ_TIMEOUT_MSEC, READ_TIMEOUT_MS),
+    ]
+    return _opened(url, cv2.CAP_FFMPEG, timeouts)
+
+
+def open_video(path: Path) -> Capture | None:
+    """A video file; None if it is none that FFmpeg can read."""
+    # An absolute path cannot be taken for one of FFmpeg's protocols, as "concat:a" could.
+    return _opened(str(path.resolve()), opencv().CAP_FFMPEG, [])
+
+
+def _opened(target: int | str, backend: int, settings: list[int]) -> Capture | None:
+    cv2 = opencv()
+    _quieten(cv2)
+    try:
+        capture = cv2.VideoCapture(target, backend, settings)
+    except cv2.error:
+        return None
+    return OpenCvCapture(capture) if capture.isOpened() else None
+
+
+def _quieten(cv2: Any) -> None:
+    """OpenCV and FFmpeg complain on stderr; our errors say it in one sentence.
+
+    For good, since a thread may read at any time.
+    """
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET of libavutil/log.h
+    logging = cv2.utils.logging
+    logging.setLogLevel(min(logging.getLogLevel(), logging.LOG_LEVEL_FATAL))

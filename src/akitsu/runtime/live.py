@@ -1,0 +1,141 @@
+"""The live loop: each frame of a source recognised, with what a robot steers by."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from akitsu.errors import ModelFileError, nearest
+from akitsu.runtime.frames import Frame
+from akitsu.runtime.recognizer import Recognizer
+from akitsu.runtime.results import Classification, Detections, Result
+from akitsu.runtime.sources import Source
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What was seen in one frame.
+
+    Attributes:
+        frame: The frame itself.
+        result: What the recognizer answered; detections of the class asked for alone.
+        latency_ms: From the capture to the answer.
+        dropped: Frames that the source has dropped so far.
+        objects: What `objects_in` makes of the result, ready for JSON.
+    """
+
+    frame: Frame
+    result: Result
+    latency_ms: float
+    dropped: int
+    objects: list[dict[str, Any]]
+
+    def as_document(self) -> dict[str, Any]:
+        """What `akitsu watch --json` prints of a frame."""
+        return {
+            "frame": self.frame.index,
+            "captured_at": self.frame.captured_at_s,
+            "latency_ms": round(self.latency_ms, 2),
+            "dropped": self.dropped,
+            "objects": self.objects,
+        }
+
+
+def watch(
+    recognizer: Recognizer,
+    source: Source,
+    *,
+    class_name: str | None = None,
+    score_threshold: float | None = None,
+) -> Iterator[Seen]:
+    """Recognise frame after frame until the source ends.
+
+    Args:
+        recognizer: The model at work.
+        source: Where frames come from; the caller closes it.
+        class_name: Look for this class alone.
+        score_threshold: Detections below it are left out; None takes the card's.
+
+    Raises:
+        ModelFileError: If the model knows no such class.
+        SourceError: If the source gives no more frames before its end.
+    """
+    check_class(class_name, recognizer)
+    return _watch(recognizer, source, class_name=class_name, score_threshold=score_threshold)
+
+
+def check_class(class_name: str | None, recognizer: Recognizer) -> None:
+    """Raise if the model does not know this class; None asks for all.
+
+    Raises:
+        ModelFileError: With the nearest name that it knows.
+    """
+    if class_name is None or class_name in recognizer.classes:
+        return
+    known = ", ".join(recognizer.classes[:20])
+    advice = nearest(class_name, recognizer.classes, otherwise=f"choose one of {known}")
+    raise ModelFileError(f"this model knows no class {class_name!r}", do=advice)
+
+
+def objects_in(
+    result: Result, *, frame_hw: tuple[int, int], class_name: str | None = None
+) -> list[dict[str, Any]]:
+    """A result as plain numbers and words.
+
+    Args:
+        result: What the recognizer answered.
+        frame_hw: Rows and columns of the frame.
+        class_name: Leave the other classes out.
+
+    Returns:
+        Of a classification the best class with its score; of a segmentation each class present
+        with its share of the picture, largest first; of detections, best first, "id" (null: no
+        tracker runs), "class", "score", "box" [x0, y0, x1, y1] and "position" [x, y] (the box's
+        centre) in frame pixels, and "size", the box's area over the frame's.
+    """
+    if isinstance(result, Detections):
+        objects = _detected(result, frame_hw)
+    elif isinstance(result, Classification):
+        objects = [{"class": result.name, "score": round(result.score, 4)}]
+    else:
+        shares = sorted(result.shares().items(), key=lambda pair: -pair[1])
+        objects = [{"class": name, "share": round(part, 4)} for name, part in shares if part > 0]
+    return [one for one in objects if class_name is None or one["class"] == class_name]
+
+
+def _watch(
+    recognizer: Recognizer,
+    source: Source,
+    *,
+    class_name: str | None,
+    score_threshold: float | None,
+) -> Iterator[Seen]:
+    for frame in source:
+        result = recognizer(frame.image, score_threshold=score_threshold)
+        if isinstance(result, Detections) and class_name is not None:
+            result = result.of_class(class_name)
+        # The wall clock may be set back while the robot runs.
+        latency_ms = max(0.0, (time.time() - frame.captured_at_s) * 1000)
+        height, width = frame.image.shape[:2]
+        objects = objects_in(result, frame_hw=(height, width), class_name=class_name)
+        yield Seen(frame, result, latency_ms, source.dropped, objects)
+
+
+def _detected(result: Detections, frame_hw: tuple[int, int]) -> list[dict[str, Any]]:
+    height, width = frame_hw
+    objects = []
+    for box, score, label in zip(result.boxes, result.scores, result.labels, strict=True):
+        left, top, right, bottom = (float(edge) for edge in box)
+        objects.append(
+            {
+                "id": None,
+                "class": result.classes[int(label)],
+                "score": round(float(score), 4),
+                "box": [round(edge, 2) for edge in (left, top, right, bottom)],
+                "position": [round((left + right) / 2, 2), round((top + bottom) / 2, 2)],
+                "size": round((right - left) * (bottom - top) / (width * height), 6),
+            }
+        )
+    return objects

@@ -1,0 +1,217 @@
+"""Where frames come from: a camera, a stream, a video, a folder of pictures, or one picture."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from functools import partial
+from itertools import count
+from pathlib import Path
+from typing import Protocol
+
+from akitsu.errors import DataError, SourceError
+from akitsu.runtime.captures import Capture, open_camera, open_stream, open_video
+from akitsu.runtime.frames import Frame
+from akitsu.runtime.newest import NewestFrames, State
+from akitsu.runtime.pictures import PICTURE_SUFFIXES, list_pictures, read_picture
+from akitsu.runtime.urls import check_scheme, is_url, masked
+
+TIMEOUT_S = 10.0
+
+
+class Source(Protocol):
+    """Frames, one after the other; a context manager that gives the device back.
+
+    Attributes:
+        name: For messages; secrets are masked.
+        dropped: Frames that came and went before anybody asked.
+        is_live: Whether frames come by the clock, rather than when asked for.
+    """
+
+    name: str
+    dropped: int
+    is_live: bool
+
+    @property
+    def fps(self) -> float | None:
+        """Frames a second, as far as it is known."""
+        ...
+
+    @property
+    def state(self) -> State:
+        """Whether frames are coming: "live", "stale" or "lost"."""
+        ...
+
+    def __iter__(self) -> Iterator[Frame]: ...
+
+    def __enter__(self) -> Source: ...
+
+    def __exit__(self, *_: object) -> None: ...
+
+    def close(self) -> None:
+        """Give the device, connection or file back."""
+        ...
+
+
+def open_source(
+    text_or_path: str | Path, *, realtime: bool = False, timeout_s: float = TIMEOUT_S
+) -> Source:
+    """Open whatever is named.
+
+    Args:
+        text_or_path: A camera's number ("0") or device file, an http, https, rtsp or rtsps
+            address, a video file, a folder of pictures, or one picture.
+        realtime: Play a video at its own pace and drop what comes too fast, as a camera does.
+            Without it every frame of a file is handed over, in order.
+        timeout_s: A camera or stream without a frame for so long is given up.
+
+    Raises:
+        SourceError: If there is no such camera, file or kind of address, a video cannot be read,
+            or a folder has no pictures.
+    """
+    text = str(text_or_path)
+    if text.isascii() and text.isdigit():
+        return _camera(int(text), timeout_s=timeout_s)
+    if isinstance(text_or_path, str) and is_url(text):
+        check_scheme(text)
+        connect = partial(open_stream, text)
+        return NewestFrames(connect, name=masked(text), timeout_s=timeout_s)
+    return _file(Path(text_or_path), realtime=realtime, timeout_s=timeout_s)
+
+
+class Pictures:
+    """A folder of pictures or a single one, each read when its turn comes."""
+
+    is_live = False
+    dropped = 0
+    fps: float | None = None
+    state: State = "live"
+
+    def __init__(self, paths: Sequence[Path], *, name: str) -> None:
+        self.name = name
+        self._paths = paths
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Every picture in order.
+
+        Raises:
+            DataError: If one is broken.
+        """
+        for index, path in enumerate(self._paths):
+            yield Frame(read_picture(path), index, time.time(), path.name)
+
+    def __enter__(self) -> Pictures:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing is open between two pictures."""
+
+
+class Video:
+    """A video file, every frame in order, as fast as it is asked for."""
+
+    is_live = False
+    dropped = 0
+    state: State = "live"
+
+    def __init__(self, path: Path, capture: Capture) -> None:
+        self.name = str(path)
+        self._path, self._capture = path, capture
+
+    @property
+    def fps(self) -> float | None:
+        """Frames a second as the file says it."""
+        return self._capture.fps
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Every frame that is left, once.
+
+        Raises:
+            SourceError: If there is not even a first one.
+        """
+        for index in count():
+            image = self._capture.read()
+            if image is None:
+                if index == 0:
+                    raise _unreadable(self._path)
+                return
+            yield Frame(image, index, time.time(), f"frame {index}")
+
+    def __enter__(self) -> Video:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._capture.release()
+
+
+def _camera(device: int | str, *, timeout_s: float) -> Source:
+    first = open_camera(device)
+    if first is None:
+        raise SourceError(
+            "there is no such camera, or another program has it",
+            where=f"camera {device}",
+            do=f"plug it in, or name another source ({_cameras_here()})",
+        )
+    # The capture that showed that there is a camera is also the first connection.
+    ready = [first]
+    return NewestFrames(
+        lambda: ready.pop() if ready else open_camera(device),
+        name=f"camera {device}",
+        timeout_s=timeout_s,
+    )
+
+
+def _cameras_here() -> str:
+    numbers = [path.name.removeprefix("video") for path in Path("/dev").glob("video*")]
+    cameras = sorted(int(number) for number in numbers if number.isdigit())
+    return f"cameras here: {', '.join(map(str, cameras))}" if cameras else "no camera is here"
+
+
+def _file(path: Path, *, realtime: bool, timeout_s: float) -> Source:
+    try:
+        if path.is_dir():
+            return _folder(path)
+        if path.is_char_device():
+            return _camera(str(path), timeout_s=timeout_s)
+        is_file = path.is_file()
+    except ValueError:  # a path with a zero byte in it
+        is_file = False
+    if not is_file:
+        raise SourceError(
+            "there is no such file, folder or camera", where=path, do="check the path"
+        )
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        return Pictures([path], name=str(path))
+    capture = open_video(path)
+    if capture is None:
+        raise _unreadable(path)
+    if not realtime:
+        return Video(path, capture)
+    ready = [capture]
+    return NewestFrames(
+        lambda: ready.pop() if ready else None, name=str(path), timeout_s=timeout_s, ends=True
+    )
+
+
+def _folder(path: Path) -> Source:
+    try:
+        pictures = list_pictures(path)
+    except DataError as error:
+        raise SourceError(error.what, where=path, do=error.do) from error
+    if not pictures:
+        kinds = ", ".join(sorted(PICTURE_SUFFIXES))
+        raise SourceError("no pictures here", where=path, do=f"name a folder with {kinds} files")
+    return Pictures(pictures, name=str(path))
+
+
+def _unreadable(path: Path) -> SourceError:
+    return SourceError(
+        "no frame of this video can be read", where=path, do="copy it again, or convert it to .mp4"
+    )

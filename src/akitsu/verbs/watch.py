@@ -1,0 +1,189 @@
+"""`akitsu watch`: a model at work on a camera, stream, video or folder, frame by frame."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import deque
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from akitsu.errors import SourceError
+
+if TYPE_CHECKING:
+    from akitsu.runtime.live import Seen
+    from akitsu.runtime.sources import Source
+    from akitsu.runtime.video import Recorder
+    from akitsu.runtime.window import Window
+
+EXAMPLE = "akitsu watch model.onnx --source 0 --class person --record seen.mp4"
+
+PICTURES_FPS = 2.0
+"""A folder has no pace of its own: in a recording each picture can be looked at."""
+
+REMEMBERED_LATENCIES = 10_000
+"""The summary's median is over the last so many frames, so that memory stays where it is."""
+
+INTERRUPTED = 130
+"""128 + SIGINT, as shells count it."""
+
+
+def watch(
+    model: Annotated[Path, typer.Argument(help="A model file (.onnx).")],
+    source: Annotated[
+        str, typer.Option(help="Camera number, URL, video, folder of pictures, or picture.")
+    ] = "0",
+    class_: Annotated[
+        str | None, typer.Option("--class", metavar="NAME", help="Look for this class alone.")
+    ] = None,
+    score_threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Leave less certain detections out.")
+    ] = None,
+    headless: Annotated[bool, typer.Option("--headless", help="Print instead of showing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON line a frame.")] = False,
+    record: Annotated[Path | None, typer.Option(help="Record what is seen (.mp4).")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the recording.")] = False,
+    frames: Annotated[int | None, typer.Option(min=1, help="End after so many frames.")] = None,
+    realtime: Annotated[
+        bool, typer.Option("--realtime", help="Play a video at its own pace, and drop as live.")
+    ] = False,
+    timeout_s: Annotated[
+        float, typer.Option("--timeout", min=0.1, help="Seconds without a frame to give up after.")
+    ] = 10.0,
+) -> None:
+    """See what a model sees: live from a camera, or frame by frame from files."""
+    from akitsu.runtime.live import watch as watch_frames
+    from akitsu.runtime.recognizer import Recognizer
+    from akitsu.runtime.sources import open_source
+
+    recognizer = Recognizer(model)
+    tally = _Tally()
+    with ExitStack() as stack:
+        opened = stack.enter_context(open_source(source, realtime=realtime, timeout_s=timeout_s))
+        stream = watch_frames(
+            recognizer, opened, class_name=class_, score_threshold=score_threshold
+        )
+        recorder = _recorder(stack, record, source=opened, force=force)
+        window = None if headless or as_json else _window(stack, title=f"akitsu {model.name}")
+        printer = _print_json if as_json else stack.enter_context(_Lines())
+        try:
+            for seen in stream:
+                tally.add(seen)
+                printer(seen)
+                is_shown = _show(seen, recorder=recorder, window=window, source=opened)
+                if not is_shown or tally.frames == frames:
+                    break
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
+        finally:
+            stack.close()
+            tally.print(recorder)
+
+
+class _Tally:
+    """What the last line says."""
+
+    def __init__(self) -> None:
+        self.frames = self.dropped = 0
+        self._latencies_ms: deque[float] = deque(maxlen=REMEMBERED_LATENCIES)
+
+    def add(self, seen: Seen) -> None:
+        self.frames, self.dropped = self.frames + 1, seen.dropped
+        self._latencies_ms.append(seen.latency_ms)
+
+    def print(self, recorder: Recorder | None) -> None:
+        if not self.frames:
+            return
+        from statistics import median
+
+        latency_ms = median(self._latencies_ms)
+        text = f"{self.frames} frames, {self.dropped} dropped, median latency {latency_ms:.1f} ms"
+        if recorder is not None:
+            text += f"; recorded to {recorder.path}"
+        print(text, file=sys.stderr)
+
+
+class _Lines:
+    """One line a frame on stdout; on a terminal each takes the place of the one before."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+
+        self._console = Console(highlight=False, soft_wrap=True)
+
+    def __enter__(self) -> _Lines:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._console.is_terminal:
+            self._console.print()
+
+    def __call__(self, seen: Seen) -> None:
+        text = line_of(seen)
+        if not self._console.is_terminal:
+            print(text, flush=True)
+            return
+        fitted = text[: self._console.width - 1].ljust(self._console.width - 1)
+        self._console.print(fitted, end="\r", markup=False)
+
+
+def line_of(seen: Seen) -> str:
+    """A frame in one line: its number, the latency, what was dropped, and the best object."""
+    start = f"frame {seen.frame.index}  {seen.latency_ms:.1f} ms  {seen.dropped} dropped"
+    return f"{start}  {_best(seen.objects)}"
+
+
+def _best(objects: list[dict[str, Any]]) -> str:
+    if not objects:
+        return "nothing"
+    best = objects[0]
+    if "share" in best:
+        return ", ".join(f"{one['class']} {one['share']:.0%}" for one in objects[:3])
+    text = f"{best['class']} {best['score']:.2f}"
+    if "position" not in best:
+        return text
+    x, y = best["position"]
+    others = f"  and {len(objects) - 1} more" if len(objects) > 1 else ""
+    return f"{text} at ({x:.0f}, {y:.0f}), {best['size']:.1%} of the picture{others}"
+
+
+def _print_json(seen: Seen) -> None:
+    print(json.dumps(seen.as_document(), ensure_ascii=False), flush=True)
+
+
+def _show(seen: Seen, *, recorder: Recorder | None, window: Window | None, source: Source) -> bool:
+    """Draw where anybody looks; False once the window is closed."""
+    if recorder is None and window is None:
+        return True
+    from akitsu.runtime.drawing import readable_scale
+
+    image = seen.frame.image
+    drawn = seen.result.draw(image, scale=readable_scale((image.shape[0], image.shape[1])))
+    if recorder is not None:
+        recorder.write(drawn, captured_at_s=seen.frame.captured_at_s if source.is_live else None)
+    return window is None or window.show(drawn)
+
+
+def _recorder(
+    stack: ExitStack, path: Path | None, *, source: Source, force: bool
+) -> Recorder | None:
+    if path is None:
+        return None
+    from akitsu.runtime.video import DEFAULT_FPS, Recorder
+
+    fps = source.fps or (DEFAULT_FPS if source.is_live else PICTURES_FPS)
+    return stack.enter_context(Recorder(path, fps=fps, force=force))
+
+
+def _window(stack: ExitStack, *, title: str) -> Window | None:
+    """A window, or a notice and none where there is no display."""
+    from akitsu.runtime.window import Window
+
+    try:
+        return stack.enter_context(Window(title))
+    except SourceError as error:
+        print(f"No window ({error.what}): going on headless.", file=sys.stderr)
+        return None
