@@ -80,7 +80,7 @@ class SegmentationScores:
         the part that was found, `frequency_weighted_iou` weighs each IoU by its pixels of truth,
         and `iou/<class>` is NaN for a class that occurs in neither.
         """
-        sums = self._per_picture().reshape(len(self), -1).astype(np.float64)
+        sums = self._per_picture().reshape(len(self), 3 * len(self.classes)).astype(np.float64)
 
         def statistic(weights: Weights) -> dict[str, float]:
             return self._scores((weights @ sums).reshape(3, -1))

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from akitsu.scores.interval import Estimate
+from akitsu.scores.table import Row, metrics_document, rows, title
+
+HALF = Estimate(0.5, 0.4, 0.6, 9)
+NUMBERS = {"value": 0.5, "low": 0.4, "high": 0.6}
+UNDEFINED = Estimate(float("nan"), float("nan"), float("nan"), 9)
+
+
+def test_the_document_names_the_task_and_the_number_of_pictures():
+    document = metrics_document("detection", 9, {"map50": HALF})
+
+    assert document == {"task": "detection", "n": 9, "metrics": {"map50": NUMBERS}}
+
+
+@pytest.mark.parametrize(
+    ("keys", "group"),
+    [
+        (["miou", "iou/Sky", "iou/a/b"], "iou"),
+        (["map50", "map50/Sky", "map50/a/b"], "map50_per_class"),
+        (["accuracy", "accuracy/Sky", "accuracy/a/b"], "accuracy_per_class"),
+    ],
+)
+def test_scores_of_one_class_stand_together_under_the_name_of_the_class(keys, group):
+    metrics = metrics_document("x", 9, dict.fromkeys(keys, HALF))["metrics"]
+
+    assert metrics == {keys[0]: NUMBERS, group: {"Sky": NUMBERS, "a/b": NUMBERS}}
+
+
+def test_what_is_not_defined_is_null_since_json_has_no_other_word():
+    document = metrics_document("segmentation", 9, {"miou": UNDEFINED})
+
+    assert json.loads(json.dumps(document, allow_nan=False))["metrics"]["miou"]["value"] is None
+
+
+def test_rows_put_the_whole_before_the_classes_and_losses_are_no_per_cent():
+    table = rows({"iou/Sky": HALF, "miou": HALF, "log_loss": HALF, "iou/Pole": UNDEFINED})
+
+    assert table == [
+        Row("mean IoU", "50.0 %", "40.0–60.0"),
+        Row("log loss", "0.500", "0.400–0.600"),
+        Row("IoU of Sky", "50.0 %", "40.0–60.0"),
+        Row("IoU of Pole", "–", "not in these pictures"),
+    ]
+
+
+def test_an_unknown_metric_is_shown_by_its_own_name():
+    assert title("some_new_score") == "some new score"
+    assert title("recall/cat") == "recall of cat"
