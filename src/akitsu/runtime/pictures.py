@@ -25,7 +25,7 @@ MAX_PIXELS = 64_000_000
 
 # Pillow can open far more, some of it by starting other programs; these are the formats of cameras
 # and of data sets.
-FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "PPM", "GIF", "MPO")
+FORMATS = ("JPEG", "PNG", "BMP", "WEBP", "TIFF", "PPM", "GIF")
 WRITTEN_AS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG"}
 
 EXIF_ORIENTATION = 0x0112  # Exif 2.32, section 4.6.4 A

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from akitsu.errors import ModelFileError
+from akitsu.runtime.card import ModelCard
+
+CARD = ModelCard(
+    task="detection",
+    model="tiny",
+    classes=("person", "蜻蛉"),
+    input_hw=(96, 128),
+    channels=3,
+    normalisation={"mean": [0.5, 0.5, 0.5], "std": [0.25, 0.25, 0.25]},
+    provenance={"seed": 1},
+    data={"format": "voc", "classes": ["person", "蜻蛉"]},
+    scores={"map50": {"value": 0.9, "low": None, "high": 1.0, "n": 12}},
+)
+
+
+def changed(**changes):
+    return json.dumps(json.loads(CARD.to_json()) | changes)
+
+
+def test_a_card_comes_back_as_it_was():
+    assert ModelCard.from_json(CARD.to_json(), where="m.onnx") == CARD
+
+
+def test_a_key_from_a_later_version_is_passed_over():
+    assert ModelCard.from_json(changed(colour="red"), where="m.onnx") == CARD
+
+
+WRONG = {
+    "unknown task": ({"task": "detektion"}, "write detection"),
+    "task of another type": ({"task": ["detection"]}, "unknown task"),
+    "newer schema": ({"schema_version": 2}, "pip install --upgrade akitsu"),
+    "no schema": ({"schema_version": None}, "schema_version is None where"),
+    "model": ({"model": 3}, "model is 3 where a name belongs"),
+    "no classes": ({"classes": []}, "classes is [] where a list of names belongs"),
+    "a class without name": ({"classes": ["a", ""]}, "where a list of names belongs"),
+    "classes as a text": ({"classes": "person"}, "where a list of names belongs"),
+    "input_hw": ({"input_hw": [96]}, "input_hw is [96] where"),
+    "an input of terabytes": ({"input_hw": [10**6, 10**6]}, "from 1 to 8192"),
+    "channels": ({"channels": 4}, "channels is 4 where 1 or 3 belongs"),
+    "channels as truth": ({"channels": True}, "channels is True where"),
+    "pad_value": ({"pad_value": 256}, "pad_value is 256 where"),
+    "score_threshold": ({"score_threshold": 25}, "score_threshold is 25 where"),
+    "iou_threshold": ({"iou_threshold": "0.5"}, "iou_threshold is '0.5' where"),
+    "max_detections": ({"max_detections": 0}, "max_detections is 0 where"),
+    "normalisation": ({"normalisation": {"mean": 0.5}}, "normalisation is"),
+    "decoding": ({"decoding": None}, "decoding is None where a text belongs"),
+    "licence": ({"licence": 7}, "licence is 7 where a text belongs"),
+    "provenance": ({"provenance": []}, "provenance is [] where an object belongs"),
+    "data": ({"data": "x"}, "data is 'x' where an object belongs"),
+    "scores": ({"scores": {"map": 0.5}}, "scores is"),
+}
+
+
+@pytest.mark.parametrize(("changes", "reason"), WRONG.values(), ids=WRONG)
+def test_a_wrong_value_is_named_with_the_file(changes, reason):
+    with pytest.raises(ModelFileError) as caught:
+        ModelCard.from_json(changed(**changes), where="m.onnx")
+
+    assert str(caught.value).startswith("m.onnx: ")
+    assert reason in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["task", "model", "classes", "input_hw", "channels"])
+def test_a_missing_key_is_named(key):
+    document = json.loads(CARD.to_json())
+    del document[key]
+
+    with pytest.raises(ModelFileError, match=f"{key} is missing"):
+        ModelCard.from_json(json.dumps(document), where="m.onnx")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "7", "null", "[" * 100_000, '"card"'])
+def test_what_is_no_json_object_is_a_sentence(text):
+    with pytest.raises(ModelFileError, match="the model card is wrong"):
+        ModelCard.from_json(text, where="m.onnx")
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.sampled_from(sorted(json.loads(CARD.to_json()))), anything)
+def test_no_value_whatever_raises_anything_else(key, value):
+    with suppress(ModelFileError):
+        ModelCard.from_json(changed(**{key: value}), where="m.onnx")
