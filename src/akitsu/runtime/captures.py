@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Any, Protocol
@@ -100,10 +99,6 @@ def _opened(target: int | str, backend: int, settings: list[int]) -> Capture | N
 
 
 def _quieten(cv2: Any) -> None:
-    """OpenCV and FFmpeg complain on stderr; our errors say it in one sentence.
-
-    For good, since a thread may read at any time.
-    """
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET of libavutil/log.h
+    """OpenCV complains on stderr of what our errors say; for good, since a thread may read."""
     logging = cv2.utils.logging
     logging.setLogLevel(min(logging.getLogLevel(), logging.LOG_LEVEL_FATAL))

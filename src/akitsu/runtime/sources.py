@@ -118,13 +118,8 @@ class Video:
     state: State = "live"
 
     def __init__(self, path: Path, capture: Capture) -> None:
-        self.name = str(path)
+        self.name, self.fps = str(path), capture.fps
         self._path, self._capture = path, capture
-
-    @property
-    def fps(self) -> float | None:
-        """Frames a second as the file says it."""
-        return self._capture.fps
 
     def __iter__(self) -> Iterator[Frame]:
         """Every frame that is left, once.

@@ -44,10 +44,12 @@ def available_threads(
 
 @cache
 def opencv() -> Any:
-    """The module cv2, imported when first needed and told once how many threads it may use.
+    """The module cv2, imported when first needed, and told what it can be told only then.
 
-    By itself it would start one for each core of the host, whatever the container's quota.
+    By itself it would start a thread for each core of the host, whatever the container's quota,
+    and its FFmpeg would write to stderr beside our errors.
     """
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET of libavutil/log.h
     import cv2
 
     cv2.setNumThreads(min(cv2.getNumThreads(), available_threads()))

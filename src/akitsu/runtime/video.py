@@ -65,11 +65,13 @@ class Recorder:
 
         Raises:
             OutputError: If OpenCV cannot write such a video.
+            ShapeError: If the image is no frame.
         """
         cv2 = opencv()
+        colour = with_channels(image, 3)
         if self._writer is None:
-            self._open(image.shape[0], image.shape[1])
-        fitted, _ = letterbox(with_channels(image, 3), self._size_hw, pad_value=0)
+            self._open(colour.shape[0], colour.shape[1])
+        fitted, _ = letterbox(colour, self._size_hw, pad_value=0)
         bgr = cv2.cvtColor(fitted, cv2.COLOR_RGB2BGR)
         for _ in range(self._places(captured_at_s)):
             self._writer.write(bgr)

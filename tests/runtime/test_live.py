@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from akitsu.errors import ModelFileError
+from akitsu.runtime.frames import Frame
+from akitsu.runtime.live import objects_in, watch
+from akitsu.runtime.pictures import write_picture
+from akitsu.runtime.recognizer import Recognizer
+from akitsu.runtime.results import Classification, Detections, Segmentation
+from akitsu.runtime.sources import open_source
+
+from . import onnx_files
+
+CLASSES = ("dog", "person")
+DETECTIONS = Detections(
+    CLASSES,
+    np.array([[10, 20, 50, 40], [0, 0, 5, 10]], np.float32),
+    np.array([0.9, 0.4], np.float32),
+    np.array([1, 0]),
+)
+
+
+def test_a_detection_says_where_and_how_large():
+    """A box of 40 x 20 in a frame of 100 x 80: its centre is (30, 30), its size a tenth."""
+    first, second = objects_in(DETECTIONS, frame_hw=(80, 100))
+
+    assert first == {
+        "id": None,
+        "class": "person",
+        "score": 0.9,
+        "box": [10, 20, 50, 40],
+        "position": [30, 30],
+        "size": 0.1,
+    }
+    assert second["class"] == "dog"
+
+
+def test_only_the_class_asked_for_is_listed():
+    objects = objects_in(DETECTIONS, frame_hw=(80, 100), class_name="dog")
+
+    assert [one["class"] for one in objects] == ["dog"]
+
+
+def test_a_classification_is_its_best_class():
+    result = Classification(CLASSES, np.array([0.25, 0.75], np.float32))
+
+    assert objects_in(result, frame_hw=(1, 1)) == [{"class": "person", "score": 0.75}]
+
+
+def test_a_segmentation_is_the_share_of_each_class_present():
+    mask = np.array([[1, 1, 1, 0]], np.uint8)
+
+    assert objects_in(Segmentation((*CLASSES, "car"), mask), frame_hw=(1, 4)) == [
+        {"class": "person", "share": 0.75},
+        {"class": "dog", "share": 0.25},
+    ]
+
+
+@pytest.fixture
+def recognizer(tmp_path):
+    return Recognizer(onnx_files.write(tmp_path / "m.onnx", onnx_files.card("detection")))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for name in ("a.png", "b.png"):
+        write_picture(tmp_path / "pictures" / name, np.zeros((32, 32, 3), np.uint8))
+    return tmp_path / "pictures"
+
+
+def test_every_frame_of_a_folder_is_seen_in_order(recognizer, folder):
+    with open_source(folder) as source:
+        seen = list(watch(recognizer, source))
+
+    assert [one.frame.name for one in seen] == ["a.png", "b.png"]
+    assert all(len(one.result) == 3 and one.latency_ms >= 0 for one in seen)
+
+
+def test_what_is_seen_can_be_written_as_json(recognizer, folder):
+    with open_source(folder) as source:
+        document = next(watch(recognizer, source)).as_document()
+
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert list(document) == ["frame", "captured_at", "latency_ms", "dropped", "objects"]
+
+
+def test_detections_of_other_classes_are_not_drawn_either(recognizer, folder):
+    with open_source(folder) as source:
+        seen = next(watch(recognizer, source, class_name="blue"))
+
+    assert seen.result.labels.tolist() == [2]
+    assert [one["class"] for one in seen.objects] == ["blue"]
+
+
+def test_a_misspelt_class_gets_advice_before_the_first_frame(recognizer):
+    with pytest.raises(ModelFileError) as caught:
+        watch(recognizer, source=None, class_name="gren")
+
+    assert str(caught.value) == "this model knows no class 'gren'; write green."
+
+
+def test_a_clock_set_back_gives_no_latency_below_zero(recognizer):
+    class FromTheFuture:
+        dropped = 0
+
+        def __iter__(self):
+            yield Frame(np.zeros((9, 9, 3), np.uint8), 0, 1e11, "frame 0")
+
+    assert next(watch(recognizer, FromTheFuture())).latency_ms == 0

@@ -1,0 +1,166 @@
+"""The thread is driven by captures that wait for the test, so that no test waits for a clock."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from akitsu.errors import SourceError
+from akitsu.runtime import newest
+from akitsu.runtime.newest import NewestFrames
+
+
+class FedCapture:
+    """Gives what the test feeds: a shade of grey for a picture, None for a fault."""
+
+    fps = None
+
+    def __init__(self):
+        self.fed = queue.Queue()
+        self.taken = threading.Semaphore(0)
+        self.released = threading.Event()
+
+    def read(self):
+        self.taken.release()
+        shade = self.fed.get(timeout=10)
+        return None if shade is None else np.full((2, 2, 3), shade, np.uint8)
+
+    def release(self):
+        self.released.set()
+
+    def feed(self, *shades):
+        """Feed these, and come back when the thread asks for one more."""
+        for shade in shades:
+            assert self.taken.acquire(timeout=10)
+            self.fed.put(shade)
+        assert self.taken.acquire(timeout=10)
+        self.taken.release()
+
+
+@pytest.fixture
+def live():
+    """A source and its capture; closed at the end."""
+    capture = FedCapture()
+    connections = [capture]
+    source = NewestFrames(
+        lambda: connections.pop() if connections else None, name="camera 7", timeout_s=30
+    )
+    yield source, capture
+    capture.fed.put(None)
+    source.close()
+
+
+def shade_of(frame):
+    return int(frame.image[0, 0, 0])
+
+
+def test_whoever_asks_gets_the_newest_and_the_others_are_counted(live):
+    source, capture = live
+    capture.feed(10, 20, 30)
+
+    frame = next(iter(source))
+
+    assert (shade_of(frame), frame.index, source.dropped) == (30, 2, 2)
+
+
+def test_a_frame_is_handed_over_once(live):
+    source, capture = live
+    frames = iter(source)
+    capture.feed(10)
+    first = next(frames)
+    capture.feed(20)
+
+    second = next(frames)
+
+    assert [shade_of(first), shade_of(second), source.dropped] == [10, 20, 0]
+
+
+def test_with_a_fresh_frame_it_is_live_and_before_it_stale(live):
+    source, capture = live
+    assert source.state == "stale"
+
+    capture.feed(10)
+
+    assert source.state == "live"
+
+
+def test_a_fault_gives_the_camera_back_and_connects_again(monkeypatch):
+    monkeypatch.setattr(newest, "FIRST_WAIT_S", 0.0)
+    first, second = FedCapture(), FedCapture()
+    connections = [second, first]
+    source = NewestFrames(lambda: connections.pop(), name="camera 7", timeout_s=30)
+    first.fed.put(10)
+    first.fed.put(None)
+
+    second.feed(20)
+
+    with source:
+        assert shade_of(next(iter(source))) == 20
+        assert first.released.is_set()
+        second.fed.put(10)
+
+
+def test_it_waits_longer_from_try_to_try_and_never_over_eight_seconds(monkeypatch):
+    """The waiting itself is replaced: it takes note and ends after seven tries."""
+    waits = []
+
+    class Closing(threading.Event):
+        def wait(self, timeout=None):
+            waits.append(timeout)
+            if len(waits) == 7:
+                self.set()
+            return self.is_set()
+
+    parts = SimpleNamespace(Thread=threading.Thread, Condition=threading.Condition, Event=Closing)
+    monkeypatch.setattr(newest, "threading", parts)
+    source = NewestFrames(lambda: None, name="camera 7", timeout_s=30)
+    source._thread.join(10)
+
+    assert waits == [0.5, 1, 2, 4, 8, 8, 8]
+
+
+def test_without_a_frame_in_time_it_is_lost_and_says_so():
+    with NewestFrames(lambda: None, name="rtsp://***@c/v", timeout_s=0.05) as source:
+        with pytest.raises(SourceError) as caught:
+            next(iter(source))
+
+        assert source.state == "lost"
+    assert str(caught.value) == (
+        "rtsp://***@c/v: no new frame for 0.05 s; "
+        "check the address and the cable, or wait longer with --timeout."
+    )
+
+
+def test_closing_ends_the_thread_and_gives_the_camera_back(live):
+    source, capture = live
+    capture.feed(10)
+    capture.fed.put(20)
+
+    source.close()
+
+    assert not source._thread.is_alive()
+    assert capture.released.is_set()
+    assert list(source) == []
+
+
+def test_a_video_ends_after_its_last_frame():
+    capture = FedCapture()
+    connections = [capture]
+    source = NewestFrames(lambda: connections.pop(), name="v.mp4", timeout_s=30, ends=True)
+    capture.feed(10)
+    capture.fed.put(None)
+
+    with source:
+        assert [shade_of(frame) for frame in source] == [10]
+
+
+def test_a_video_without_a_frame_is_a_sentence():
+    with (
+        NewestFrames(lambda: None, name="v.mp4", timeout_s=30, ends=True) as source,
+        pytest.raises(SourceError, match=r"v\.mp4: not one frame could be read; "),
+    ):
+        next(iter(source))

@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from akitsu.errors import AkitsuError
+from akitsu.runtime.pictures import write_picture
+from akitsu.runtime.recognizer import Recognizer
+from akitsu.runtime.sources import open_source
+from akitsu.verbs.watch import watch
+
+from ..runtime import onnx_files
+
+
+@pytest.fixture(autouse=True)
+def no_display(monkeypatch):
+    monkeypatch.delenv("DISPLAY", raising=False)
+
+
+@pytest.fixture
+def models(tmp_path):
+    return {
+        task: str(onnx_files.write(tmp_path / f"{task}.onnx", onnx_files.card(task)))
+        for task in ("classification", "detection", "segmentation")
+    }
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for index in range(3):
+        image = np.zeros((64, 64, 3), np.uint8)
+        image[:, :, 1] = 200
+        write_picture(tmp_path / "pictures" / f"{index}.png", image)
+    return str(tmp_path / "pictures")
+
+
+def run(*arguments):
+    app = typer.Typer()
+    app.command()(watch)
+    return CliRunner().invoke(app, [str(argument) for argument in arguments])
+
+
+def test_headless_says_the_best_object_of_each_frame(models, folder):
+    """The planted box of 8 x 8 of 32 x 32 pixels, in a frame twice as large."""
+    result = run(models["detection"], "--source", folder, "--headless")
+
+    lines = result.stdout.splitlines()
+    assert result.exit_code == 0
+    assert len(lines) == 3
+    assert lines[1].startswith("frame 1  ")
+    assert lines[1].endswith("0 dropped  red 0.90 at (16, 24), 6.2% of the picture  and 2 more")
+
+
+@pytest.mark.parametrize(
+    ("task", "ending"), [("classification", "green 1.00"), ("segmentation", "green 100%")]
+)
+def test_the_other_tasks_say_what_they_saw(models, folder, task, ending):
+    result = run(models[task], "--source", folder, "--headless")
+
+    assert all(line.endswith(ending) for line in result.stdout.splitlines())
+
+
+def test_the_summary_stands_on_stderr(models, folder):
+    result = run(models["detection"], "--source", folder, "--headless")
+
+    assert result.stderr.startswith("3 frames, 0 dropped, median latency ")
+
+
+def test_json_is_one_document_a_frame(models, folder):
+    result = run(models["detection"], "--source", folder, "--json", "--class", "blue")
+
+    documents = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [document["frame"] for document in documents] == [0, 1, 2]
+    assert [one["class"] for one in documents[0]["objects"]] == ["blue"]
+    assert documents[0]["objects"][0]["id"] is None
+
+
+def test_it_ends_after_so_many_frames(models, folder):
+    result = run(models["detection"], "--source", folder, "--headless", "--frames", 2)
+
+    assert len(result.stdout.splitlines()) == 2
+
+
+def test_a_threshold_leaves_the_less_certain_out(models, folder):
+    result = run(models["detection"], "--source", folder, "--headless", "--score-threshold", "0.95")
+
+    assert result.stdout.splitlines()[0].endswith("nothing")
+
+
+def test_without_a_display_it_says_so_once_and_goes_on(models, folder):
+    result = run(models["detection"], "--source", folder)
+
+    assert result.exit_code == 0
+    assert result.stderr.count("going on headless") == 1
+    assert len(result.stdout.splitlines()) == 3
+
+
+def test_what_is_seen_is_recorded(models, folder, tmp_path):
+    path = tmp_path / "seen.mp4"
+
+    result = run(models["detection"], "--source", folder, "--headless", "--record", path)
+
+    with open_source(path) as source:
+        frames = list(source)
+    assert len(frames) == 3
+    assert frames[0].image.std() > 0, "the boxes are drawn on it"
+    assert f"recorded to {path}" in result.stderr
+
+
+def test_ctrl_c_ends_cleanly_with_the_recording_whole(models, folder, tmp_path, monkeypatch):
+    answers = iter([None, KeyboardInterrupt])
+    recognise = Recognizer.__call__
+
+    def interrupted(self, frame, **options):
+        if next(answers) is not None:
+            raise KeyboardInterrupt
+        return recognise(self, frame, **options)
+
+    monkeypatch.setattr(Recognizer, "__call__", interrupted)
+    path = tmp_path / "seen.mp4"
+
+    result = run(models["detection"], "--source", folder, "--headless", "--record", path)
+
+    assert result.exit_code == 130
+    with open_source(path) as source:
+        assert len(list(source)) == 1
+
+
+MISTAKES = {
+    "a misspelt class": (["--class", "gren"], "write green"),
+    "no such source": (["--source", "none.mp4"], "none.mp4: there is no such file"),
+    "a recording of another kind": (["--record", "seen.gif"], "name a .mp4 file"),
+}
+
+
+@pytest.mark.parametrize(("options", "advice"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_one_sentence(models, folder, options, advice):
+    result = run(models["detection"], "--source", folder, *options)
+
+    assert isinstance(result.exception, AkitsuError)
+    assert advice in str(result.exception)
+    assert result.stdout == ""
