@@ -53,6 +53,7 @@ WRONG = {
     "iou_threshold": ({"iou_threshold": "0.5"}, "iou_threshold is '0.5' where"),
     "max_detections": ({"max_detections": 0}, "max_detections is 0 where"),
     "normalisation": ({"normalisation": {"mean": 0.5}}, "normalisation is"),
+    "a mean that is no number": ({"normalisation": {"mean": [float("nan")]}}, "normalisation is"),
     "decoding": ({"decoding": None}, "decoding is None where a text belongs"),
     "licence": ({"licence": 7}, "licence is 7 where a text belongs"),
     "provenance": ({"provenance": []}, "provenance is [] where an object belongs"),

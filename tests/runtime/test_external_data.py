@@ -45,6 +45,12 @@ PLACES = {
     "one of many branches": lambda t: helper.make_graph(
         [helper.make_node("Switch", ["x"], ["y"], branches=[body(t), body(inside())])], "g", [], []
     ),
+    "a sparse constant": lambda t: helper.make_graph(
+        [helper.make_node("Constant", [], ["c"], sparse_value=sparse(t))], "g", [], []
+    ),
+    "a list of sparse tensors": lambda t: helper.make_graph(
+        [helper.make_node("Many", [], ["c"], values=[sparse(t)])], "g", [], []
+    ),
     "a sparse initializer": lambda t: helper.make_graph(
         [], "g", [], [], sparse_initializer=[sparse(t)]
     ),
@@ -76,10 +82,11 @@ def test_it_is_found_in_a_function_and_in_training_information():
     assert uses_external_data(with_training.SerializeToString())
 
 
-def test_the_mark_alone_is_enough():
-    """onnxruntime goes by data_location, whatever the list beside it says."""
+@pytest.mark.parametrize("field", ["external_data", "data_location"])
+def test_either_sign_of_it_is_enough(field):
+    """Readers differ in which of the two they go by."""
     tensor = outside()
-    tensor.ClearField("external_data")
+    tensor.ClearField(field)
 
     assert uses_external_data(model_with(body(tensor)).SerializeToString())
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import suppress
 
 import numpy as np
 import onnx
@@ -181,6 +182,19 @@ def test_what_is_no_onnx_is_named(tmp_path, content):
 
     with pytest.raises(ModelFileError, match=r"m\.onnx: "):
         akitsu.load(path)
+
+
+def test_a_model_file_with_flipped_bits_is_refused_or_opened_in_silence(tmp_path, capfd):
+    sound = onnx_files.write(tmp_path / "m.onnx", onnx_files.card("segmentation")).read_bytes()
+    path, random = tmp_path / "flipped.onnx", np.random.default_rng(5)
+    for _ in range(300):
+        content = np.frombuffer(sound, np.uint8).copy()
+        content[random.integers(0, len(content), 2)] ^= np.uint8(1 << random.integers(0, 8))
+        path.write_bytes(content.tobytes())
+        with suppress(ModelFileError):
+            akitsu.load(path)
+
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_folder_is_no_model_file(tmp_path):

@@ -107,7 +107,7 @@ def test_what_is_seen_is_recorded(models, folder, tmp_path):
     with open_source(path) as source:
         frames = list(source)
     assert len(frames) == 3
-    assert frames[0].image.std() > 0, "the boxes are drawn on it"
+    assert frames[0].image.std(axis=(0, 1)).max() > 20, "the boxes are drawn on it"
     assert f"recorded to {path}" in result.stderr
 
 

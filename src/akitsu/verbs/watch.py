@@ -27,9 +27,6 @@ PICTURES_FPS = 2.0
 REMEMBERED_LATENCIES = 10_000
 """The summary's median is over the last so many frames, so that memory stays where it is."""
 
-INTERRUPTED = 130
-"""128 + SIGINT, as shells count it."""
-
 
 def watch(
     model: Annotated[Path, typer.Argument(help="A model file (.onnx).")],
@@ -76,9 +73,7 @@ def watch(
                 is_shown = _show(seen, recorder=recorder, window=window, source=opened)
                 if not is_shown or tally.frames == frames:
                     break
-        except KeyboardInterrupt:
-            raise typer.Exit(INTERRUPTED) from None
-        finally:
+        finally:  # also after Ctrl-C: the recording is put whole at its place, then spoken of
             stack.close()
             tally.print(recorder)
 
