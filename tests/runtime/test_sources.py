@@ -145,6 +145,7 @@ def test_cameras_are_live_and_the_first_connection_is_used(monkeypatch):
     monkeypatch.setattr(sources, "open_camera", lambda device: opened.append(device) or Camera())
 
     with open_source("2") as source:
+        assert source.fps == 30, "a recording has to know it before the first frame"
         frame = next(iter(source))
 
     assert frame.image.shape == (2, 2, 3)

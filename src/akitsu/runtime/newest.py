@@ -41,6 +41,7 @@ class NewestFrames:
         *,
         name: str,
         timeout_s: float,
+        fps: float | None = None,
         ends: bool = False,
     ) -> None:
         """Start reading.
@@ -49,11 +50,12 @@ class NewestFrames:
             connect: Opens the camera or stream; None when that fails, which is tried again.
             name: For messages.
             timeout_s: Without a frame for so long, asking for one raises.
+            fps: Frames a second, where it is known before the thread has connected.
             ends: True for a video: it is read once, at its own pace.
         """
         self.name, self.dropped = name, 0
         self._connect, self._timeout_s, self._ends = connect, timeout_s, ends
-        self._fps: float | None = None
+        self._fps = fps
         self._newest: Frame | None = None
         self._count = 0
         self._is_over = False

@@ -160,6 +160,7 @@ def _camera(device: int | str, *, timeout_s: float) -> Source:
         lambda: ready.pop() if ready else open_camera(device),
         name=f"camera {device}",
         timeout_s=timeout_s,
+        fps=first.fps,
     )
 
 
@@ -191,7 +192,11 @@ def _file(path: Path, *, realtime: bool, timeout_s: float) -> Source:
         return Video(path, capture)
     ready = [capture]
     return NewestFrames(
-        lambda: ready.pop() if ready else None, name=str(path), timeout_s=timeout_s, ends=True
+        lambda: ready.pop() if ready else None,
+        name=str(path),
+        timeout_s=timeout_s,
+        fps=capture.fps,
+        ends=True,
     )
 
 
