@@ -11,7 +11,7 @@ from akitsu.data.formats.findings import Finding
 from akitsu.data.formats.picture_set import Entry, Examined, PictureSet, picture_set
 from akitsu.data.formats.registry import Reader, ReaderOptions, register, require_split
 from akitsu.data.formats.splits import EIGHTH_SPLITS, SEPARATE, every_eighth, separate
-from akitsu.errors import nearest
+from akitsu.errors import DataError, nearest
 from akitsu.runtime.pictures import list_pictures
 
 # What unpacking and notebooks leave behind.
@@ -90,9 +90,17 @@ class Folders(Reader):
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """The folders in a folder, without hidden ones and litter, in the order of their names."""
-    inside = (f for f in folder.iterdir() if not f.name.startswith(".") and f.name not in LITTER)
-    return sorted(f for f in inside if f.is_dir())
+    """The folders in a folder, without hidden ones and litter, in the order of their names.
+
+    Raises:
+        DataError: If it is no folder, or cannot be looked into.
+    """
+    try:
+        inside = [f for f in folder.iterdir() if not f.name.startswith(".")]
+    except OSError as error:
+        reason = (error.strerror or "cannot be opened").lower()
+        raise DataError(reason, where=folder, do="name a folder that you may read") from error
+    return sorted(f for f in inside if f.name not in LITTER and f.is_dir())
 
 
 def _split_folders(path: Path) -> list[Path]:
