@@ -15,7 +15,7 @@ from akitsu.tasks.task import Task
 IGNORE = 255
 # Constant of ENet's class weights, 1 / ln(c + p) (arXiv:1606.02147, section 5.2): it bounds the
 # weight of a class that hardly occurs.
-RARE_CONSTANT = 1.10
+RARE_CONSTANT = 1.02
 
 
 class Segmentation(Task):

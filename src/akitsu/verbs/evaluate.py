@@ -31,7 +31,7 @@ def evaluate(
         Path | None,
         typer.Option(help="Folder for the pictures; by default evaluation-SPLIT beside the model."),
     ] = None,
-    force: Annotated[bool, typer.Option(help="Replace what is in the output folder.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is in the output folder.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Score a run or a model file: each score with its 95 % interval, and pictures.

@@ -15,7 +15,7 @@ def export(
     output: Annotated[
         Path | None, typer.Option(help="The model file; by default model.onnx in the run.")
     ] = None,
-    force: Annotated[bool, typer.Option(help="Replace the file.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the model's card as JSON.")] = False,
 ) -> None:
     """Write a run as one model file, after comparing its answers with the network's."""

@@ -26,7 +26,7 @@ def predict(
     score_threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="Leave out boxes that score less.")
     ] = None,
-    force: Annotated[bool, typer.Option(help="Replace what is in the output.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is in the output.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the predictions as JSON.")] = False,
 ) -> None:
     """Recognise pictures, or every row of a table of pixels.
