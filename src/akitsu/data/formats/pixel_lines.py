@@ -73,44 +73,37 @@ def _all_at_once(piece: bytes, columns: int) -> NDArray[np.uint8] | None:
     digits = text - np.uint8(ZERO)  # separators wrap round to far above 9
     is_digit = digits < 10
     ends = np.flatnonzero(is_digit[:-1] > is_digit[1:])
-    separators = text[ends + 1]
-    if not _regular(text, is_digit, separators, columns):
+    if not _regular(text, is_digit, ends, columns):
         return None
     digits *= is_digit
     tens = digits[:-1] * is_digit[1:]
     hundreds = tens[:-1] * is_digit[2:]
     worth = digits.copy()
     worth[1:] += np.uint8(10) * tens
-    worth[2:] += np.uint8(100) * hundreds
-    high = hundreds > 2
-    if high.any() or _over_255(digits, tens, hundreds):
+    if (hundreds > 2).any() or ((hundreds == 2) & (worth[2:] > 55)).any():
         return None
-    return worth[ends].reshape(-1, columns)
+    worth[2:] += np.uint8(100) * hundreds
+    return worth.take(ends).reshape(-1, columns)
 
 
 def _regular(
-    text: NDArray[np.uint8],
-    is_digit: NDArray[np.bool_],
-    separators: NDArray[np.uint8],
-    columns: int,
+    text: NDArray[np.uint8], is_digit: NDArray[np.bool_], ends: NDArray[np.intp], columns: int
 ) -> bool:
-    """Whether numbers and separators alternate, `columns` numbers a line, three digits at most."""
-    if len(separators) * 2 > len(text) or len(separators) % columns or not is_digit[0]:
-        return False
-    if len(text) - int(np.count_nonzero(is_digit)) != len(separators):
-        return False
-    if (is_digit[:-3] & is_digit[1:-2] & is_digit[2:-1] & is_digit[3:]).any():
-        return False
-    table = separators.reshape(-1, columns)
-    return bool((table[:, :-1] == COMMA).all() and (table[:, -1] == LINE_END).all())
+    """Whether numbers and separators alternate, `columns` numbers a line, three digits at most.
 
-
-def _over_255(
-    digits: NDArray[np.uint8], tens: NDArray[np.uint8], hundreds: NDArray[np.uint8]
-) -> bool:
-    two_hundreds = hundreds == 2
-    rest = digits[2:] + np.uint8(10) * tens[1:]
-    return bool((two_hundreds & (rest > 55)).any())
+    Counting shows it without looking at each separator: there are as many line ends as there
+    should be, they stand where they should, and all else that is no digit is a comma.
+    """
+    count, rest = len(ends), len(ends) % columns
+    if not is_digit[0] or rest or len(text) - np.count_nonzero(is_digit) != count:
+        return False
+    rows = count // columns
+    if np.count_nonzero(text == COMMA) != count - rows:
+        return False
+    if not (text[ends[columns - 1 :: columns] + 1] == LINE_END).all():
+        return False
+    two = is_digit[:-1] & is_digit[1:]
+    return not (two[:-2] & two[2:]).any()
 
 
 def _line_by_line(piece: bytes, columns: Sequence[str]) -> Rows:
