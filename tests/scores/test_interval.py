@@ -34,6 +34,30 @@ def test_four_times_the_pictures_halve_the_interval():
     assert ratio == pytest.approx(0.5, abs=0.06)
 
 
+def test_the_interval_of_a_mean_is_the_normal_one():
+    """900 pictures of standard deviation 1: 1.96 standard errors of 1/30 to either side."""
+    numbers = np.random.default_rng(0).normal(size=900)
+    numbers = (numbers - numbers.mean()) / numbers.std()
+
+    estimate = bootstrap(mean_of(numbers), 900, rounds=4000)
+
+    assert [estimate.low, estimate.high] == pytest.approx([-1.96 / 30, 1.96 / 30], abs=0.005)
+
+
+def test_the_interval_of_a_mean_is_not_moved():
+    """Draws of four pictures have means in quarters, and so has the interval."""
+    right = np.array([1.0, 1.0, 0.0, 1.0])
+
+    ends = {
+        end
+        for seed in range(20)
+        for estimate in [bootstrap(mean_of(right), 4, seed=seed)]
+        for end in (estimate.low, estimate.high)
+    }
+
+    assert ends <= {0.0, 0.25, 0.5, 1.0}
+
+
 def test_a_planted_mean_lies_in_95_of_100_intervals():
     """300 repeats of a share of 0.7 in 200 pictures; the standard error of the count is 1.3 %."""
     rng = np.random.default_rng(0)

@@ -74,3 +74,14 @@ def test_a_picture_has_a_hundred_detections_at_most():
     assert len(matches.scores) == MOST_DETECTIONS == 100
     assert matches.scores[0] == pytest.approx(1)
     assert matches.right[0].sum() == 1
+
+
+def test_among_equal_scores_the_earlier_detection_goes_first():
+    """More than sixteen of them: a sort that is not stable starts to mix there."""
+    detected = np.array([[0, 0, 9, 9], *[[50, 50, 59, 59]] * 39])
+
+    matches = match(
+        detected, np.full(40, 0.5), boxes=np.array([[0, 0, 9, 9]]), difficult=np.zeros(1, bool)
+    )
+
+    assert matches.right[0].tolist() == [True, *[False] * 39]

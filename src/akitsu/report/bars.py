@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from akitsu.report.figures import COLOURS, figure
+from akitsu.report.figures import COLOURS, figure, short
 from akitsu.scores.interval import Estimate
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def draw_bars(
         axes = canvas.subplots()
         for place, name in zip(places, ordered, strict=True):
             _draw_bar(axes, estimates[name], place=float(place))
-        axes.set_yticks(places, ordered)
+        axes.set_yticks(places, [short(name) for name in ordered])
         axes.tick_params(axis="y", length=0)
         axes.grid(visible=False, axis="y")
         axes.set(xlim=(0, 100), ylim=(-0.6, len(ordered) - 0.4), title=title)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akitsu.errors import ShapeError
-from akitsu.report.figures import figure
+from akitsu.report.figures import figure, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,11 +48,12 @@ def draw_confusion(
     counts = matrix.astype(np.float64)
     shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
     cell = 0.75 if k <= 6 else 0.62 if k <= MOST_WRITTEN else 0.15
-    longest = 0.075 * max(map(len, classes))
+    names = [short(name) for name in classes]
+    longest = 0.075 * max(map(len, names))
     with figure(path, size_wh=(k * cell + 2.2 + longest, k * cell + 1.4 + longest)) as canvas:
         axes = canvas.subplots()
         image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-        _label(axes, classes)
+        _label(axes, names)
         axes.set_title(title or f"What was taken for what, in {counted}")
         bar = canvas.colorbar(image, ax=axes, shrink=0.8, pad=0.03, label="share of the true class")
         bar.outline.set_visible(False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from akitsu.errors import DataError
-from akitsu.report.figures import figure, line_style
+from akitsu.report.figures import figure, line_style, short
 from akitsu.scores.detection import Curve
 from akitsu.scores.table import NOT_SHARES, TITLES
 
@@ -72,7 +72,7 @@ def draw_precision_recall(
         named = [name for name in known if name in weakest]
         for index, name in enumerate(named):
             _draw_curve(axes, known[name], index=index, score_threshold=score_threshold)
-        labels = [f"{name}: AP {100 * known[name].average:.1f} %" for name in named]
+        labels = [f"{short(name)}: AP {100 * known[name].average:.1f} %" for name in named]
         if len(known) > len(named):
             axes.plot([], [], color="#CCCCCC", linewidth=0.8)
             labels.append(f"{len(known) - len(named)} better classes")

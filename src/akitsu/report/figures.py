@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#444444")
 # Line styles go round after the colours, so that eleven classes are eleven different lines.
 DASHES = ("-", "--", ":")
+LONGEST_NAME = 24  # letters
 # The first that is installed lends the letters that DejaVu lacks: class names may be Japanese.
 FALLBACK_FONTS = ("Noto Sans CJK JP", "Noto Sans JP", "IPAexGothic", "Hiragino Sans", "Yu Gothic")
 
@@ -28,7 +29,7 @@ def figure(path: Path, *, size_wh: tuple[float, float]) -> Iterator[Figure]:
 
     Args:
         path: Where the PNG shall stand; one that is there already is replaced.
-        size_wh: Inches, of 120 pixels each.
+        size_wh: Inches, of 120 pixels each; the picture grows where a text needs it.
 
     Raises:
         MissingExtraError: If matplotlib is not installed.
@@ -44,7 +45,18 @@ def figure(path: Path, *, size_wh: tuple[float, float]) -> Iterator[Figure]:
         canvas = Figure(figsize=size_wh, dpi=120, layout="constrained")
         yield canvas
         with whole_file(path) as temporary:
-            canvas.savefig(temporary, format="png")
+            # A title or a class name that is too long for the size asked for widens the picture.
+            canvas.savefig(temporary, format="png", bbox_inches="tight", pad_inches=0.12)
+
+
+def short(name: str) -> str:
+    """A class name that leaves room for the plot beside it.
+
+    Example:
+        >>> short("traffic light, red, seen from behind")
+        'traffic light, red, see…'
+    """
+    return name if len(name) <= LONGEST_NAME else name[: LONGEST_NAME - 1] + "…"
 
 
 def line_style(index: int) -> dict[str, Any]:
