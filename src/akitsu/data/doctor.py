@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from akitsu.data.formats.findings import Finding, raise_if_broken
 from akitsu.data.formats.picture_faults import examine_picture
 from akitsu.data.formats.pool import in_threads
 from akitsu.data.formats.registry import Reader, ReaderOptions, find_reader, require_split
-from akitsu.data.formats.splits import SEPARATE, separate
+from akitsu.data.formats.splits import SEPARATE, fewest, separate
 
 __all__ = ["Finding", "count_pictures", "examine", "raise_if_broken"]
 
@@ -74,7 +74,7 @@ def count_pictures(
     """
     reader = find_reader(path, format)
     options = options or ReaderOptions()
-    names = _splits(reader, Path(path), split)
+    names = [split] if split else fewest(reader.splits(Path(path)))
     return sum(len(reader.read(Path(path), name, options)) for name in names)
 
 
@@ -96,7 +96,7 @@ def _examine_and_hash(path: Path) -> tuple[list[Finding], bytes]:
 
 
 def _duplicates(
-    pictures: dict[str, list[Path]], digests: dict[str, Sequence[bytes]] | dict[str, list[bytes]]
+    pictures: dict[str, list[Path]], digests: Mapping[str, Sequence[bytes]]
 ) -> Iterable[Finding]:
     """Pictures equal byte for byte: within one split, or (worse) in training and in a test."""
     first: dict[bytes, tuple[str, Path]] = {}

@@ -124,12 +124,13 @@ def load(
         images[index], fit = letterbox(
             with_channels(sample.image, channels), size_hw, pad_value=pad_value
         )
-        targets: dict[str, np.ndarray] = {}
-        if sample.mask is not None:
-            targets["mask"] = fit_mask(sample.mask, fit)
-        if sample.boxes is not None:
-            targets["boxes"] = fit_boxes(sample.boxes, fit)
-        return replace(sample, image=np.empty((0, 0, channels), np.uint8), **targets), fit
+        fitted = replace(
+            sample,
+            image=np.empty((0, 0, channels), np.uint8),  # it stands in `images` now
+            mask=None if sample.mask is None else fit_mask(sample.mask, fit),
+            boxes=None if sample.boxes is None else fit_boxes(sample.boxes, fit),
+        )
+        return fitted, fit
 
     with ThreadPoolExecutor(available_threads()) as pool:
         placed = list(pool.map(place, progress(range(len(dataset)))))

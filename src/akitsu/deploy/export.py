@@ -1,4 +1,4 @@
-"""Export: one .onnx file that needs nothing else, written only if it answers as the network does."""
+"""Export: one .onnx file that needs nothing else, written only if it answers as its network."""
 
 from __future__ import annotations
 

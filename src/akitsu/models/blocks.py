@@ -45,7 +45,8 @@ class ResidualBlock(nn.Module):
             shortcut.append(nn.BatchNorm2d(out_channels))
         self.shortcut = nn.Sequential(*shortcut)
 
-    def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W) to (B, C', ceil(H/s), ceil(W/s))
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, C', ceil(H/s), ceil(W/s))."""
         return F.relu(self.body(x) + self.shortcut(x))
 
 
@@ -63,7 +64,8 @@ class PooledContext(nn.Module):
         self.branches = nn.ModuleList(nn.Conv2d(channels, branch, 1) for _ in bins)
         self.merge = conv_norm_relu(channels + branch * len(bins), channels, 1)
 
-    def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W) to the same
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to the same."""
         size_hw = x.shape[-2:]
         parts = [x]
         for bins, branch in zip(self.bins, self.branches, strict=True):
@@ -120,7 +122,8 @@ class EncoderDecoder(nn.Module):
             below = width
         self.out_channels = below
 
-    def forward(self, x: Tensor) -> Tensor:  # (B, C, H, W) to (B, out_channels, H/s, W/s)
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, out_channels, ceil(H/s), ceil(W/s)) with s = `out_stride`."""
         maps = [self.stem(x)]
         for stage in self.stages:
             maps.append(stage(maps[-1]))
@@ -131,7 +134,7 @@ class EncoderDecoder(nn.Module):
 
 
 class Rise(nn.Module):
-    """One step up: bring the coarse map to the skip's size, concatenate, mix by a residual block."""
+    """One step up: the coarse map at the skip's size, concatenated and mixed by a residual block."""
 
     def __init__(self, coarse: int, width: int) -> None:
         super().__init__()
@@ -139,6 +142,7 @@ class Rise(nn.Module):
         self.mix = ResidualBlock(2 * width, width)
 
     def forward(self, x: Tensor, skip: Tensor) -> Tensor:
+        """(B, coarse, h, w) and a skip (B, width, H, W) to (B, width, H, W)."""
         x = F.interpolate(self.narrow(x), skip.shape[-2:], mode="bilinear", align_corners=False)
         mixed: Tensor = self.mix(torch.cat([x, skip], 1))
         return mixed

@@ -25,7 +25,7 @@ from akitsu.recipes.train import train
 from akitsu.report.evaluation import truth_of
 from akitsu.report.page import Facts, Picture, Section, Text, write_page
 from akitsu.report.page import Scores as ScoresSection
-from akitsu.report.worst import draw_worst
+from akitsu.report.worst import Entry, draw_worst
 from akitsu.runtime.frames import with_channels
 from akitsu.runtime.recognizer import Recognizer
 from akitsu.runtime.results import Classification
@@ -81,9 +81,15 @@ def tour(out: Path, *, say: Say) -> Tour:
     say("1 of 3: what is it? Handwritten digits from a table of pixels.")
     # Two thousand pictures of 8 x 8 pixels take smaller steps than MNIST's sixty thousand.
     small = [
-        f"data.path={json.dumps(str(table.train))}", "model.input_hw=[8, 8]", "batch_size=64",
-        "stop=[20, epoch]", "augment.elastic_px=0.3", "augment.rotate_deg=8", "augment.shear=0.1",
-        "extensions.average=0.98", "extensions.evaluate=[5, epoch]",
+        f"data.path={json.dumps(str(table.train))}",
+        "model.input_hw=[8, 8]",
+        "batch_size=64",
+        "stop=[20, epoch]",
+        "augment.elastic_px=0.3",
+        "augment.rotate_deg=8",
+        "augment.shear=0.1",
+        "extensions.average=0.98",
+        "extensions.evaluate=[5, epoch]",
     ]
     what = _chapter("What is it", "digits", out / "what", settings=small, say=say)
     submission = _submit(what.folder / directory.MODEL, table.test, out / "submission.csv")
@@ -98,9 +104,7 @@ def tour(out: Path, *, say: Say) -> Tour:
     chapters = [what, where, shape]
     page = out / "report.html"
     _write_page(page, chapters, watched=watched)
-    return Tour(
-        chapters, submission, out / "seen.mp4", watched, page, monotonic() - started_at_s
-    )
+    return Tour(chapters, submission, out / "seen.mp4", watched, page, monotonic() - started_at_s)
 
 
 def _chapter(question: str, recipe: str, folder: Path, *, settings: list[str], say: Say) -> Chapter:
@@ -121,7 +125,7 @@ def _chapter(question: str, recipe: str, folder: Path, *, settings: list[str], s
 def _draw(path: Path, recognizer: Recognizer, dataset: Dataset) -> None:
     """Held-out pictures, evenly spread, with the truth and what the model file says of them."""
     chosen = np.linspace(0, len(dataset) - 1, SHOWN[recognizer.task]).astype(int)
-    entries = []
+    entries: list[Entry] = []
     for index in chosen.tolist():
         sample = dataset[index]
         frame = with_channels(sample.image, 3)

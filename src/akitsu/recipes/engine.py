@@ -36,8 +36,8 @@ def choose_precision(wanted: str) -> tuple[Precision, str]:
     Args:
         wanted: "auto", or the precision itself.
     """
-    if wanted == "32-true" or wanted == "bf16-mixed":
-        return wanted, "as the recipe says"
+    if wanted != "auto":
+        return ("32-true" if wanted == "32-true" else "bf16-mixed"), "as the recipe says"
     if torch.cuda.is_available():
         if torch.cuda.is_bf16_supported(including_emulation=False):
             return "bf16-mixed", "this GPU has bf16"

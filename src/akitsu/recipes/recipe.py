@@ -207,7 +207,9 @@ def apply_setting(document: dict[str, Any], setting: str) -> None:
         place = place.setdefault(folder, {})
         if not isinstance(place, dict):
             raise RecipeError(
-                f"{folder} is a value, not a section", where=f"--set {key}", do=f"set {folder} itself"
+                f"{folder} is a value, not a section",
+                where=f"--set {key}",
+                do=f"set {folder} itself",
             )
     place[last] = value
 
@@ -216,7 +218,9 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError("this file is no UTF-8 text", where=path, do="save it as UTF-8") from error
+        raise RecipeError(
+            "this file is no UTF-8 text", where=path, do="save it as UTF-8"
+        ) from error
 
 
 def _parse(text: str, path: Path) -> tuple[dict[str, Any], dict[str, int]]:
@@ -249,7 +253,11 @@ def _collect_lines(node: Any, prefix: str, lines: dict[str, int]) -> None:
 
 
 def _explain(
-    error: ValidationError, *, path: Path, lines: dict[str, int], settings: list[str] | tuple[str, ...]
+    error: ValidationError,
+    *,
+    path: Path,
+    lines: dict[str, int],
+    settings: list[str] | tuple[str, ...],
 ) -> RecipeError:
     """The first fault of a recipe as a sentence with its place."""
     first = error.errors()[0]
@@ -261,12 +269,16 @@ def _explain(
         known = _keys(parent)
         prefix = ".".join([*parent, ""])
         choices = f"the keys here are {', '.join(known)}"
-        return RecipeError("there is no such key", where=where, do=_nearest_key(name, known, prefix, choices))
+        return RecipeError(
+            "there is no such key", where=where, do=_nearest_key(name, known, prefix, choices)
+        )
     if first["type"] == "missing":
         return RecipeError(f"the key {key} is missing", where=path, do=f"add {key}")
     value = first.get("input")
     return RecipeError(
-        f"{value!r} does not fit", where=where, do=_lower(first["msg"]).replace("input should", "it should")
+        f"{value!r} does not fit",
+        where=where,
+        do=_lower(first["msg"]).replace("input should", "it should"),
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -27,7 +26,7 @@ from akitsu.recipes import directory
 from akitsu.recipes.engine import make_fabric, make_optimizer, make_schedule
 from akitsu.recipes.finish import finish
 from akitsu.recipes.recipe import Recipe
-from akitsu.recipes.trained import Trained, build_network, open_run, read_split, reader_options
+from akitsu.recipes.trained import build_network, open_run, read_split, reader_options
 from akitsu.report.curves import draw_log
 from akitsu.runtime.card import ModelCard
 from akitsu.scores.evaluate import evaluate
@@ -149,8 +148,10 @@ def check(recipe: Recipe, say: Say) -> list[Finding]:
         raise_if_broken(findings, path or Path())
     if findings:
         kinds = sorted({finding.code for finding in findings})
-        say(f"{len(findings)} findings in the data ({', '.join(kinds)}): see them all with "
-            f"`akitsu doctor {recipe.data.path}`")
+        say(
+            f"{len(findings)} findings in the data ({', '.join(kinds)}): see them all with "
+            f"`akitsu doctor {recipe.data.path}`"
+        )
     return findings
 
 

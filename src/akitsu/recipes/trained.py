@@ -62,7 +62,7 @@ def build_network(recipe: Recipe, card: ModelCard) -> Network:
         options=recipe.model.options,
     )
     if recipe.engine.channels_last:
-        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        model = model.to(memory_format=torch.channels_last)
     return Network(
         model,
         make_task(recipe.task, recipe.loss),

@@ -13,7 +13,7 @@ from akitsu.report.bars import draw_bars
 from akitsu.report.confusion import draw_confusion
 from akitsu.report.curves import draw_precision_recall
 from akitsu.report.page import Picture
-from akitsu.report.worst import draw_worst
+from akitsu.report.worst import Entry, draw_worst
 from akitsu.runtime.frames import with_channels
 from akitsu.runtime.results import Classification, Detections, Result, Segmentation
 from akitsu.scores.classification import ClassificationScores
@@ -96,7 +96,7 @@ def _draw_worst(
     recognize: Callable[[NDArray[np.uint8]], Result],
 ) -> Picture:
     count = WORST_DIGITS if isinstance(scores, ClassificationScores) else WORST_PICTURES
-    entries = []
+    entries: list[Entry] = []
     for name, index, what in scores.worst(count):
         sample = dataset[index]
         frame = with_channels(sample.image, 3)

@@ -85,7 +85,7 @@ def add(scores: Scores, result: Result, sample: Sample) -> None:
     match scores, result, sample:
         case ClassificationScores(), Classification(), Sample(label=int(label)):
             scores.add(result, label, sample.name)
-        case DetectionScores(), Detections(), Sample(boxes=np.ndarray() as boxes, labels=np.ndarray()):
+        case DetectionScores(), Detections(), Sample(boxes=np.ndarray() as boxes):
             assert sample.labels is not None
             scores.add(result, boxes, sample.labels, sample.difficult, sample.name)
         case SegmentationScores(), Segmentation(), Sample(mask=np.ndarray() as mask):

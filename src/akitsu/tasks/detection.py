@@ -69,7 +69,12 @@ class Detection(Task):
 
 
 def targets(
-    boxes: Tensor, labels: Tensor, *, classes: int, map_hw: torch.Size | tuple[int, int], stride: float
+    boxes: Tensor,
+    labels: Tensor,
+    *,
+    classes: int,
+    map_hw: torch.Size | tuple[int, int],
+    stride: float,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """What each position of the map should say.
 
@@ -127,7 +132,8 @@ def focal_loss(logits: Tensor, heat: Tensor) -> Tensor:
     is_centre = heat == 1
     hit = (1 - probability) ** FOCUS * F.logsigmoid(logits)
     miss = (1 - heat) ** REDUCTION * probability**FOCUS * F.logsigmoid(-logits)
-    return -torch.where(is_centre, hit, miss).sum()
+    total: Tensor = -torch.where(is_centre, hit, miss).sum()
+    return total
 
 
 def _box_loss(
@@ -142,4 +148,5 @@ def _box_loss(
     predicted = torch.cat([position - sides[:, :2], position + sides[:, 2:]], -1)
     wanted = boxes[picture, owner[picture, row, column]]
     each = weight[picture, row, column]
-    return (generalized_box_iou_loss(predicted, wanted) * each).sum() / each.sum()
+    loss: Tensor = (generalized_box_iou_loss(predicted, wanted) * each).sum() / each.sum()
+    return loss

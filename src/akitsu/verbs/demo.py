@@ -39,8 +39,11 @@ def demo(
         made = tour(folder, say=say)
     if json:
         scores = {
-            chapter.folder.name: {"metric": chapter.metric, **chapter.score.to_json(),
-                                  "seconds": round(chapter.seconds, 1)}
+            chapter.folder.name: {
+                "metric": chapter.metric,
+                **chapter.score.to_json(),
+                "seconds": round(chapter.seconds, 1),
+            }
             for chapter in made.chapters
         }
         document = {"scores": scores, "watched": made.watched, "seconds": round(made.seconds, 1)}
@@ -50,7 +53,10 @@ def demo(
     for chapter in made.chapters:
         value, _, interval = str(chapter.score).partition(" (")
         table.add_row(
-            chapter.question, title(chapter.metric), value, interval.rstrip(")"),
+            chapter.question,
+            title(chapter.metric),
+            value,
+            interval.rstrip(")"),
             f"{chapter.seconds:.0f}",
         )
     printer = Console()

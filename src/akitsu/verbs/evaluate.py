@@ -31,7 +31,9 @@ def evaluate(
         Path | None,
         typer.Option(help="Folder for the pictures; by default evaluation-SPLIT beside the model."),
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace what is in the output folder.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace what is in the output folder.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Score a run or a model file: each score with its 95 % interval, and pictures.
@@ -67,9 +69,7 @@ def evaluate(
         else:
             from akitsu.report.evaluation import draw_evaluation
 
-            drawn = draw_evaluation(
-                folder, scores, metrics, dataset=dataset, recognize=recognize
-            )
+            drawn = draw_evaluation(folder, scores, metrics, dataset=dataset, recognize=recognize)
             names = [Path(str(picture.png)).name for picture in drawn]
             place = _place(target, output, split=split)
             files = {name.removesuffix(".png").replace("_", " "): place / name for name in names}

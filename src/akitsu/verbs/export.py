@@ -29,4 +29,6 @@ def export(
     from akitsu.recipes.trained import open_run
 
     card = export_run(open_run(run), path)
-    typer.echo(card.to_json() if json else f"{path}: {card.task}, {path.stat().st_size / 2**20:.1f} MiB")
+    typer.echo(
+        card.to_json() if json else f"{path}: {card.task}, {path.stat().st_size / 2**20:.1f} MiB"
+    )

@@ -18,7 +18,9 @@ TABLES = (".csv", ".csv.gz")
 
 def predict(
     target: Annotated[Path, typer.Argument(help="A run's folder, or a model file (.onnx).")],
-    inputs: Annotated[list[Path], typer.Argument(help="Pictures, folders, or one table of pixels.")],
+    inputs: Annotated[
+        list[Path], typer.Argument(help="Pictures, folders, or one table of pixels.")
+    ],
     output: Annotated[
         Path | None,
         typer.Option(help="submission.csv for a table; a folder for pictures (predictions)."),
@@ -95,9 +97,7 @@ def _predict_pictures(
     entries = []
     console = Console(stderr=True)
     with whole_folder(output, force=force) as folder:
-        for path, name in track(
-            paths, description="recognising", console=console, transient=True
-        ):
+        for path, name in track(paths, description="recognising", console=console, transient=True):
             frame = read_picture(path)
             result = recognizer(frame, score_threshold=score_threshold)
             write_picture(folder / name, result.draw(frame))

@@ -48,7 +48,8 @@ def _rows(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
         for of_class, each in group.items():
             key = f"{name.removesuffix('_per_class')}/{of_class}" if of_class else name
             value, low, high = (
-                float("nan") if each[part] is None else each[part] for part in ("value", "low", "high")
+                float("nan") if each[part] is None else each[part]
+                for part in ("value", "low", "high")
             )
             estimates[key] = Estimate(value, low, high, 0)
     return [(row.name, row.value, row.interval) for row in rows(estimates)]

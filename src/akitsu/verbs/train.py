@@ -23,9 +23,14 @@ def train(
         typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the recipe."),
     ] = None,
     skip_broken: Annotated[
-        bool, typer.Option("--skip-broken", help="Leave out broken pictures and labels instead of stopping.")
+        bool,
+        typer.Option(
+            "--skip-broken", help="Leave out broken pictures and labels instead of stopping."
+        ),
     ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Replace the run that is in the folder.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the run that is in the folder.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the scores as JSON.")] = False,
 ) -> None:
     """Train a recipe, score it, and export one model file.
@@ -57,7 +62,11 @@ def train(
 
     folder = run(loaded, out, say=say, force=force)
     document = read_json(folder / METRICS)
-    show_metrics(document, as_json=json, files={"model": folder / "model.onnx", "report": folder / "report.html"})
+    show_metrics(
+        document,
+        as_json=json,
+        files={"model": folder / "model.onnx", "report": folder / "report.html"},
+    )
 
 
 def _quoted(path: Path) -> str:

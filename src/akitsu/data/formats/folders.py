@@ -56,7 +56,7 @@ class Folders(Reader):
         require_split(split, self.splits(path), path=path)
         classes = self._classes(path, options)
         examined = [_examine(found, path, classes) for found in self._find(path, split)]
-        return picture_set(path, classes=classes, examined=examined, options=options)
+        return picture_set(path, split=split, classes=classes, examined=examined, options=options)
 
     def examine(self, path: Path, split: str | None, options: ReaderOptions) -> Iterator[Finding]:
         """Folders that are no class, and classes without pictures."""

@@ -68,7 +68,7 @@ class Masks(Reader):
         pairs = find_pairs(path / split)
         faults = in_threads(lambda pair: self._faults(pair, classes, options), pairs)
         examined = [_examined(pair, f) for pair, f in zip(pairs, faults, strict=True)]
-        return picture_set(path, classes=classes, examined=examined, options=options)
+        return picture_set(path, split=split, classes=classes, examined=examined, options=options)
 
     def examine(self, path: Path, split: str | None, options: ReaderOptions) -> Iterator[Finding]:
         """Incomplete pairs, and every mask's kind, size and values."""

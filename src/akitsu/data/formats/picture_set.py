@@ -90,19 +90,19 @@ class PictureSet:
 def picture_set(
     path: Path,
     *,
+    split: str,
     classes: list[str],
     examined: Iterable[Examined],
     options: ReaderOptions,
-    general: Iterable[Finding] = (),
 ) -> PictureSet:
     """The set of all sound pictures; broken ones raise, or are left out and recorded.
 
     Args:
         path: The data set, for messages.
+        split: Its part, for messages.
         classes: Class names by index.
         examined: The reader's view of every picture of the split.
         options: With `skip_broken`, every picture is decoded once, so that later reading is safe.
-        general: Findings that belong to no single picture.
 
     Raises:
         FaultsError: If something is broken and `options.skip_broken` is False.
@@ -112,11 +112,13 @@ def picture_set(
     if options.skip_broken:
         entries, skipped = _sound(examined)
     else:
-        raise_if_broken([*general, *(f for one in examined for f in one.findings)], path)
+        raise_if_broken((f for one in examined for f in one.findings), path)
         entries, skipped = [one.entry for one in examined if one.entry is not None], []
     if not entries:
-        advice = 'see "akitsu doctor" for what is wrong' if skipped else "copy the pictures there"
-        raise DataError("no picture to read here", where=path, do=advice)
+        advice = "add some; where nothing else is said, every eighth is for val"
+        if skipped:
+            advice = 'see "akitsu doctor" for what is wrong with them'
+        raise DataError(f"no picture to read for {split!r}", where=path, do=advice)
     return PictureSet(classes, entries, options.ignore, skipped)
 
 

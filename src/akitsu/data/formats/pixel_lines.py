@@ -131,8 +131,8 @@ def _row(text: bytes, columns: Sequence[str]) -> list[int] | str:
     for name, value in zip(columns, fields, strict=True):
         digits = value.strip()
         if not digits.isdigit() or len(digits) > 9:
-            shown = digits[:20].decode("utf-8", "backslashreplace")
-            return f"{shown!r} in column {name} where a whole number from 0 to 255 belongs"
+            shown = repr(digits[:20])[1:]  # without the b; foreign bytes stay escaped
+            return f"{shown} in column {name} where a whole number from 0 to 255 belongs"
         if int(digits) > 255:
             return f"{int(digits)} in column {name} where a number from 0 to 255 belongs"
         row.append(int(digits))

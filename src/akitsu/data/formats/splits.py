@@ -38,3 +38,16 @@ def separate(splits: Iterable[str]) -> list[str]:
     """
     splits = list(splits)
     return [split for split in splits if split not in UNIONS] or splits
+
+
+def fewest(splits: Iterable[str]) -> list[str]:
+    """The splits that together hold every picture once, whole where there is an "all".
+
+    Example:
+        >>> fewest(["train", "val", "all", "test"])
+        ['all', 'test']
+    """
+    splits = list(splits)
+    if "all" not in splits:
+        return separate(splits)
+    return [split for split in splits if split not in EIGHTH_SPLITS or split == "all"]

@@ -77,7 +77,9 @@ class Voc(Reader):
         folder = read_folder(path, options)
         stems = self._stems(folder, split)
         examined = list(in_threads(lambda stem: examine_stem(folder, stem), stems))
-        return picture_set(path, classes=folder.classes, examined=examined, options=options)
+        return picture_set(
+            path, split=split, classes=folder.classes, examined=examined, options=options
+        )
 
     def examine(self, path: Path, split: str | None, options: ReaderOptions) -> Iterator[Finding]:
         """Every fault of labels, boxes, classes, pairs and lists."""

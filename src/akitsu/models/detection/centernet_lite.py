@@ -1,4 +1,4 @@
-"""A small anchor-free detector: every object is a peak in a heatmap, with four distances to its sides.
+"""A small anchor-free detector: an object is a peak in a heatmap, with distances to its sides.
 
 Sources, each for one part:
 - *Objects as Points* (CenterNet, arXiv:1904.07850): one heatmap per class, its local maxima are
@@ -76,7 +76,7 @@ class CenterNetLite(nn.Module):
         logits, distances = self(images)
         peaks = F.max_pool2d(logits, 3, 1, 1) == logits
         scores = torch.where(peaks, logits.sigmoid(), torch.zeros_like(logits)).flatten(1)
-        batch, _, height, width = distances.shape
+        height, width = distances.shape[-2:]
         scores, places = scores.topk(min(detections, self.classes * height * width), 1)
         positions = places % (height * width)
         sides = distances.flatten(2).gather(2, positions[:, None].expand(-1, 4, -1))
@@ -94,8 +94,8 @@ def centernet_lite(
     widths: tuple[int, int, int, int] = (24, 48, 96, 160),
     head: int = 64,
 ) -> nn.Module:
-    """The default detector: (B, C, H, W) to a heatmap (B, K, H/4, W/4) and distances (B, 4, H/4, W/4).
+    """The default detector: (B, C, H, W) to heatmap (B, K, h, w) and distances (B, 4, h, w).
 
-    H and W of at least 16. See the parameter count in `akitsu models centernet-lite`.
+    The map has stride 4: h = ceil(H / 4), w = ceil(W / 4). H and W of at least 16. See the parameter count in `akitsu models centernet-lite`.
     """
     return CenterNetLite(classes, in_channels, tuple(widths), head)  # type: ignore[arg-type]

@@ -26,7 +26,8 @@ class ResUNet(nn.Module):
         self.dropout = nn.Dropout2d(0.1)
         self.score = nn.Conv2d(self.body.out_channels, classes, 1)
 
-    def forward(self, images: Tensor) -> Tensor:  # (B, C, H, W) to (B, K, H, W) logits
+    def forward(self, images: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, K, H, W) logits."""
         scores = self.score(self.dropout(self.body(images))).float()
         return F.interpolate(scores, images.shape[-2:], mode="bilinear", align_corners=False)
 

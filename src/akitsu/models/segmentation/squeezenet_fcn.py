@@ -29,6 +29,7 @@ class Fire(nn.Module):
         self.expand3 = nn.Conv2d(squeeze, expand3, 3, padding=dilation, dilation=dilation)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, expand1 + expand3, H, W)."""
         x = F.elu(self.squeeze(x))
         return F.elu(torch.cat([self.expand1(x), self.expand3(x)], 1))
 
