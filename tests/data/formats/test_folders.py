@@ -40,6 +40,13 @@ def test_without_splits_every_eighth_picture_is_for_validation(tmp_path):
     assert len(read(tmp_path, "all")) == 10
 
 
+def test_too_few_pictures_for_a_validation_are_told_so(tmp_path):
+    write(tmp_path, "cat/1.png", "dog/1.png")
+
+    with pytest.raises(DataError, match="no picture to read for 'val'; add some"):
+        read(tmp_path, "val")
+
+
 def test_what_unpacking_leaves_behind_is_no_class(tmp_path):
     write(tmp_path, "cat/1.png", "dog/1.png", ".cache/1.png", "__MACOSX/1.png")
 

@@ -63,7 +63,7 @@ def test_a_name_that_no_file_can_have_is_a_data_error():
 def test_what_fits_no_format_is_answered_with_what_was_looked_for(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing")
 
-    with pytest.raises(DataError, match="JPEGImages/X.jpg"):
+    with pytest.raises(DataError, match=r"JPEGImages/X\.jpg"):
         find_reader(tmp_path)
 
 
@@ -93,7 +93,7 @@ def test_a_third_party_format_arrives_through_its_entry_point(monkeypatch):
             registry._readers["theirs"] = "reader"
 
     monkeypatch.setattr(registry, "_readers", dict(readers()))
-    monkeypatch.setattr(registry, "entry_points", lambda group: [Entry] * (group == "akitsu.formats"))
+    monkeypatch.setattr(registry, "entry_points", lambda group: {"akitsu.formats": [Entry]}[group])
     registry._gather.cache_clear()
 
     assert readers()["theirs"] == "reader"

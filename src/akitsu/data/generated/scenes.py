@@ -29,7 +29,7 @@ from akitsu.errors import DataError, ShapeError
 
 SIZE_HW = (96, 128)
 MOST_DIGITS = 5
-SIDE_PX = (12, 40)
+SIDE_PX = (20, 40)
 """The side of a digit's square; the ink in it is a little smaller."""
 
 MOST_TURN_DEG = 20
