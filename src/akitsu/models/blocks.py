@@ -134,7 +134,7 @@ class EncoderDecoder(nn.Module):
 
 
 class Rise(nn.Module):
-    """One step up: the coarse map at the skip's size, concatenated and mixed by a residual block."""
+    """One step up: the coarse map at the skip's size, concatenated, mixed by a residual block."""
 
     def __init__(self, coarse: int, width: int) -> None:
         super().__init__()
