@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from akitsu.data.memory import Batch
+from akitsu.errors import RecipeError
 from akitsu.tasks.task import Task
 
 
@@ -16,7 +17,10 @@ class Classification(Task):
 
     Args:
         label_smoothing: Share of the target spread over all classes (Szegedy et al.,
-            arXiv:1512.00567, section 7).
+            arXiv:1512.00567, section 7), from 0 to 1.
+
+    Raises:
+        RecipeError: If the share is no share.
     """
 
     name: ClassVar[str] = "classification"
@@ -24,6 +28,12 @@ class Classification(Task):
     decoding: ClassVar[str] = "probabilities (B, K) of the classes, summing to 1"
 
     def __init__(self, *, label_smoothing: float = 0.1) -> None:
+        if not 0 <= label_smoothing <= 1:
+            raise RecipeError(
+                f"{label_smoothing} is no share",
+                where="loss.label_smoothing",
+                do="write a number from 0 to 1",
+            )
         self.label_smoothing = float(label_smoothing)
 
     def loss(self, model: nn.Module, images: Tensor, batch: Batch) -> dict[str, Tensor]:

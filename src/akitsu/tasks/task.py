@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from inspect import signature
 from typing import ClassVar
 
 from torch import Tensor, nn
 
 from akitsu.data.memory import Batch, PicturesInMemory
-from akitsu.errors import RecipeError
+from akitsu.errors import RecipeError, nearest
 
 
 class Task(ABC):
@@ -55,11 +56,15 @@ def make_task(name: str, options: dict[str, float | str]) -> Task:
     kinds: dict[str, type[Task]] = {
         kind.name: kind for kind in (Classification, Detection, Segmentation)
     }
-    try:
-        return kinds[name](**options)
-    except TypeError as error:
-        raise RecipeError(
-            f"the loss of {name} does not take {', '.join(options)}",
-            do="see the losses in docs/guides/recipes.md",
-            where="loss",
-        ) from error
+    keys = list(signature(kinds[name]).parameters)
+    for key, value in options.items():
+        if key not in keys:
+            advice = nearest(key, keys, otherwise=f"its keys are {', '.join(keys)}")
+            raise RecipeError(
+                f"the loss of {name} has no such key",
+                where=f"loss.{key}",
+                do=advice.replace("write ", "write loss."),
+            )
+        if key != "class_weights" and not isinstance(value, int | float):
+            raise RecipeError(f"{value!r} is no number", where=f"loss.{key}", do="write a number")
+    return kinds[name](**options)
