@@ -180,6 +180,13 @@ def test_skip_broken_leaves_out_exactly_the_faulty_line(tmp_path, line, told):
     assert told in dataset.skipped[0]
 
 
+def test_line_ends_in_the_wrong_places_are_seen_although_their_number_is_right():
+    rows = parse_lines(b"1\n2,3,4\n5,6\n", ["label", "pixel0"])
+
+    assert rows.values.tolist() == [[5, 6]]
+    assert [fault.line for fault in rows.faults] == [0, 1]
+
+
 def test_all_faulty_lines_are_told_at_once_across_pieces(tmp_path, monkeypatch):
     """Lines are counted right although the table is parsed in pieces by several threads."""
     monkeypatch.setattr(pixel_stream, "PIECE_BYTES", 64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from akitsu.data.formats import registry
-from akitsu.data.formats.registry import Reader, find_reader, read, readers
+from akitsu.data.formats.registry import Reader, ReaderOptions, find_reader, read, readers
 from akitsu.errors import DataError
 from tests.data.formats.files import noise, write_image, write_voc
 
@@ -97,6 +97,12 @@ def test_a_third_party_format_arrives_through_its_entry_point(monkeypatch):
     registry._gather.cache_clear()
 
     assert readers()["theirs"] == "reader"
+
+
+@pytest.mark.parametrize("ignore", [-1, 256])
+def test_a_mask_value_that_no_mask_can_hold_is_refused(ignore):
+    with pytest.raises(DataError, match=f"ignore of {ignore}; name one from 0 to 255"):
+        ReaderOptions(ignore=ignore)
 
 
 def test_drawn_pictures_need_no_path():

@@ -95,7 +95,7 @@ def _regular(
     should be, they stand where they should, and all else that is no digit is a comma.
     """
     count, rest = len(ends), len(ends) % columns
-    if not is_digit[0] or rest or len(text) - np.count_nonzero(is_digit) != count:
+    if rest or len(text) - np.count_nonzero(is_digit) != count:
         return False
     rows = count // columns
     if np.count_nonzero(text == COMMA) != count - rows:

@@ -33,6 +33,11 @@ class ReaderOptions:
     ignore: int | None = None
     skip_broken: bool = False
 
+    def __post_init__(self) -> None:
+        if self.ignore is not None and not 0 <= self.ignore <= 255:
+            what = f"a mask value to ignore of {self.ignore}"
+            raise DataError(what, where="ignore", do="name one from 0 to 255")
+
 
 class Reader(ABC):
     """One on-disk format.
