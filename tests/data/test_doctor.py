@@ -28,7 +28,6 @@ def test_no_fault_hides_another(tmp_path):
         ("box-empty", "W"),
         ("box-outside", "E"),
         ("box-swapped", "E"),
-        ("cls-empty", "W"),
         ("img-empty", "E"),
         ("pair-missing", "E"),
         ("split-overlap", "E"),

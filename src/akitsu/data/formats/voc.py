@@ -91,12 +91,12 @@ class Voc(Reader):
             stems = {split: self._stems(folder, split)}
         yield from _examine_set(folder)
         for name, listed in stems.items():
-            used: list[str] = []
             for one in in_threads(lambda stem: examine_stem(folder, stem), listed):
                 yield from one.findings
-                if one.entry is not None and one.entry.labels is not None:
-                    used += [folder.classes[label] for label in one.entry.labels]
             if name == "train" or split:
+                # Faulty objects count as well: their class is there, once they are mended.
+                labels = [folder.labels[stem] for stem in listed if stem in folder.labels]
+                used = [one.name for label in labels for one in label.objects]
                 yield from examine_classes(folder.classes, used=used, where=path, split=name)
         if not split:
             yield from _unlisted(folder, stems)
