@@ -197,8 +197,8 @@ def test_a_model_file_with_flipped_bits_is_refused_or_opened_in_silence(tmp_path
     assert capfd.readouterr() == ("", "")
 
 
-def test_a_folder_is_no_model_file(tmp_path):
-    with pytest.raises(ModelFileError, match=r"not a file; name a \.onnx file"):
+def test_a_folder_stands_for_the_model_file_in_it(tmp_path):
+    with pytest.raises(ModelFileError, match=r"model\.onnx: there is no such model file"):
         akitsu.load(tmp_path)
 
 

@@ -142,5 +142,5 @@ def test_no_pictures_give_no_number():
 def test_an_estimate_reads_as_a_person_would_say_it_and_survives_json():
     estimate = Estimate(0.931, 0.918, 0.943, 900)
 
-    assert str(estimate) == "93.1 % (91.8–94.3)"
+    assert str(estimate) == "93.10 % (91.80–94.30)"
     assert Estimate(**json.loads(json.dumps(estimate.to_json()))) == estimate

@@ -42,9 +42,9 @@ def test_rows_put_the_whole_before_the_classes_and_losses_are_no_per_cent():
     table = rows({"iou/Sky": HALF, "miou": HALF, "log_loss": HALF, "iou/Pole": UNDEFINED})
 
     assert table == [
-        Row("mean IoU", "50.0 %", "40.0–60.0"),
+        Row("mean IoU", "50.00 %", "40.00–60.00"),
         Row("log loss", "0.500", "0.400–0.600"),
-        Row("IoU of Sky", "50.0 %", "40.0–60.0"),
+        Row("IoU of Sky", "50.00 %", "40.00–60.00"),
         Row("IoU of Pole", "–", "not in these pictures"),
     ]
 

@@ -31,7 +31,7 @@ class Recognizer:
         """Open a model file.
 
         Args:
-            path: A `.onnx` file that akitsu wrote.
+            path: A `.onnx` file that akitsu wrote, or the folder of a run that holds its model.onnx.
             threads: CPU threads for one picture; None takes `available_threads()`.
 
         Raises:
@@ -39,6 +39,8 @@ class Recognizer:
                 other files, or its graph does not fit its card.
         """
         self._path = Path(path)
+        if self._path.is_dir():
+            self._path /= "model.onnx"
         self.threads = available_threads() if threads is None else threads
         opened = open_model(self._path, threads=self.threads)
         self.card = opened.card

@@ -37,7 +37,7 @@ class Estimate:
     def __str__(self) -> str:
         if np.isnan(self.value):
             return "–"
-        return f"{self.value:.1%} ({100 * self.low:.1f}–{100 * self.high:.1f})".replace("%", " %")
+        return f"{self.value:.2%} ({100 * self.low:.2f}–{100 * self.high:.2f})".replace("%", " %")
 
 
 @overload
@@ -79,7 +79,7 @@ def bootstrap(
     Example:
         >>> right = np.array([1.0, 1.0, 0.0, 1.0])
         >>> print(bootstrap(lambda weights: float(weights @ right) / 4, 4))
-        75.0 % (25.0–100.0)
+        75.00 % (25.00–100.00)
     """
     value = statistic(np.ones(n))
     rng = np.random.default_rng(seed)

@@ -69,7 +69,7 @@ def rows(metrics: Mapping[str, Estimate]) -> list[Row]:
 
     Example:
         >>> rows({"accuracy": Estimate(0.931, 0.918, 0.943, 900)})
-        [Row(name='accuracy', value='93.1 %', interval='91.8–94.3')]
+        [Row(name='accuracy', value='93.10 %', interval='91.80–94.30')]
     """
     ordered = sorted(metrics, key=lambda key: "/" in key)  # stable: each part keeps its order
     return [Row(title(key), *_texts(key, metrics[key])) for key in ordered]
@@ -88,4 +88,4 @@ def _texts(key: str, estimate: Estimate) -> tuple[str, str]:
         return "–", "not in these pictures"
     if key in NOT_SHARES:
         return f"{estimate.value:.3f}", f"{estimate.low:.3f}–{estimate.high:.3f}"
-    return f"{100 * estimate.value:.1f} %", f"{100 * estimate.low:.1f}–{100 * estimate.high:.1f}"
+    return f"{100 * estimate.value:.2f} %", f"{100 * estimate.low:.2f}–{100 * estimate.high:.2f}"

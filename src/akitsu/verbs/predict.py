@@ -38,7 +38,7 @@ def predict(
     """
     from akitsu.runtime.recognizer import Recognizer
 
-    recognizer = Recognizer(target / "model.onnx" if target.is_dir() else target)
+    recognizer = Recognizer(target)
     if len(inputs) == 1 and inputs[0].name.lower().endswith(TABLES):
         _predict_table(recognizer, inputs[0], output or Path("submission.csv"), force, json)
     else:

@@ -29,7 +29,7 @@ REMEMBERED_LATENCIES = 10_000
 
 
 def watch(
-    model: Annotated[Path, typer.Argument(help="A model file (.onnx).")],
+    model: Annotated[Path, typer.Argument(help="A run's folder, or a model file (.onnx).")],
     source: Annotated[
         str, typer.Option(help="Camera number, URL, video, folder of pictures, or picture.")
     ] = "0",
