@@ -31,7 +31,7 @@ class Recognizer:
         """Open a model file.
 
         Args:
-            path: A `.onnx` file that akitsu wrote, or the folder of a run that holds its model.onnx.
+            path: A `.onnx` file that akitsu wrote, or the folder of the run that it is in.
             threads: CPU threads for one picture; None takes `available_threads()`.
 
         Raises:
