@@ -35,3 +35,16 @@ def test_a_failing_drawing_warns_keeps_the_old_one_and_trains_on(trainer, tmp_pa
 
     assert ours.finished
     assert (tmp_path / "curves.png").read_text() == "a picture"
+
+
+def test_nothing_is_drawn_before_the_first_row(trainer, tmp_path):
+    ours = trainer(stop=(2, "iteration"))
+    ours.extend(LogReport(), trigger=(100, "epoch"))
+    ours.extend(
+        PlotReport(lambda rows, path: path.write_text(str(len(rows)))), trigger=(1, "iteration")
+    )
+
+    ours.updater.update()
+    ours.extension("PlotReport")(ours)
+
+    assert not (tmp_path / "curves.png").exists()

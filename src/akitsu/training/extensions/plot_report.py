@@ -45,6 +45,8 @@ class PlotReport(Extension):
     def __call__(self, trainer: Trainer) -> None:
         log = trainer.extension(self.log)
         assert isinstance(log, LogReport), f"{self.log} keeps no rows"
+        if not log.rows:
+            return
         path = trainer.out / self.file
         try:
             with whole_file(path) as temporary:
