@@ -8,13 +8,15 @@ import sys
 import traceback
 from typing import Any
 
-import click
 import typer
 
 from akitsu import verbs
 from akitsu.errors import AkitsuError
 
 DONE, FAULT, MISTAKE, INTERRUPTED = 0, 1, 2, 130
+# A wrong command line. Newer typers carry a click of their own, whose errors are not those of an
+# installed click; BadParameter, which both export, leads to the right family.
+CommandLineError: Any = typer.BadParameter.__mro__[2]
 
 
 def make_app() -> typer.Typer:
@@ -47,16 +49,26 @@ def _help(text: str, example: str) -> str:
     return f"{text}\n\nExample: `{example}`" if example else text
 
 
-def _options(
-    debug: bool = typer.Option(False, "--debug", help="Show the traceback of a mistake too."),
-    version: bool = typer.Option(False, "--version", help="Print the version and stop."),
-) -> None:
-    if version:
+def _print_version(wanted: bool) -> None:
+    if wanted:
         from akitsu import __version__
 
         typer.echo(f"akitsu {__version__}")
         raise typer.Exit
-    del debug  # main() looks for it: a mistake can be made before this function is called
+
+
+def _options(
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of a mistake too."),
+    version: bool = typer.Option(
+        False,
+        "--version",
+        help="Print the version and stop.",
+        is_eager=True,  # it stands alone: no verb is asked for
+        callback=_print_version,
+    ),
+) -> None:
+    del debug  # run() looks for it: a mistake can be made before this function is called
+    del version
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -76,12 +88,11 @@ def run(arguments: list[str]) -> int:
             traceback.print_exc()
         _say(str(error))
         return MISTAKE
-    except click.ClickException as error:
+    except CommandLineError as error:
         error.show()
-        return error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        _say("interrupted")
-        return INTERRUPTED
+        return MISTAKE
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
     except BrokenPipeError:
         # The reader of our output, such as `head`, has seen enough.
         sys.stderr.close()
@@ -90,6 +101,8 @@ def run(arguments: list[str]) -> int:
         traceback.print_exc()
         _say("this is a fault of akitsu, not of yours: please report it with the lines above")
         return FAULT
+    if code == INTERRUPTED:  # typer may have caught the Ctrl-C and made this number of it
+        _say("interrupted")
     return code if isinstance(code, int) else DONE
 
 

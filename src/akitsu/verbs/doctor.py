@@ -71,7 +71,10 @@ def _examine_with_progress(
 
     assert isinstance(options, ReaderOptions)
     columns = (TextColumn("examining"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    console = Console(stderr=True)
+    # Through a pipe rich would leave an empty line in the bar's place.
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
         task = bar.add_task("examining", total=None)
         return examine(
             path,

@@ -56,7 +56,12 @@ def evaluate(
         dataset,
         card,
         progress=lambda items: track(
-            items, description="scoring", console=console, total=len(dataset), transient=True
+            items,
+            description="scoring",
+            console=console,
+            total=len(dataset),
+            transient=True,
+            disable=not console.is_terminal,
         ),
     )
     metrics = scores.metrics()

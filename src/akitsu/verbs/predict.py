@@ -97,7 +97,13 @@ def _predict_pictures(
     entries = []
     console = Console(stderr=True)
     with whole_folder(output, force=force) as folder:
-        for path, name in track(paths, description="recognising", console=console, transient=True):
+        for path, name in track(
+            paths,
+            description="recognising",
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        ):
             frame = read_picture(path)
             result = recognizer(frame, score_threshold=score_threshold)
             write_picture(folder / name, result.draw(frame))
