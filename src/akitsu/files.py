@@ -106,4 +106,5 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise OutputError("this file cannot be read as JSON", where=path, do="write it anew") from error
+        what = "this file cannot be read as JSON"
+        raise OutputError(what, where=path, do="write it anew") from error
