@@ -48,7 +48,6 @@ MASK_CLASSES = ["background", "digit"]
 """Which digit it is, boxes ask already; the masks ask for its shape, which minutes can teach."""
 
 
-
 def scenes(
     n: int, *, seed: int, digits: Handwriting, size_hw: tuple[int, int] = SIZE_HW
 ) -> list[Sample]:
@@ -154,7 +153,8 @@ class SceneMasks(DrawnScenes):
 
     def shown(self, sample: Sample) -> Sample:
         """Only the mask: ink or not."""
-        return Sample(sample.image, sample.name, mask=(sample.mask != 0).astype(np.uint8))
+        assert sample.mask is not None
+        return Sample(sample.image, sample.name, mask=sample.mask.clip(max=1))
 
 
 @cache
