@@ -124,9 +124,21 @@ def build(
         RecipeError: If the model or one of its options does not exist.
     """
     found = entry(name)
-    known = found.options()
     given = dict(options or {})
-    for key in given:
+    require_options(name, given)
+    if "input_hw" in found.options():
+        given.setdefault("input_hw", input_hw)
+    return found.build(classes, in_channels, **given)
+
+
+def require_options(name: str, options: dict[str, Any]) -> None:
+    """Refuse what the model called `name` does not know, before anything is loaded for it.
+
+    Raises:
+        RecipeError: If the model or one of its options does not exist.
+    """
+    known = entry(name).options()
+    for key in options:
         if key not in known:
             named = ", ".join(known) or "none"
             raise RecipeError(
@@ -134,6 +146,3 @@ def build(
                 do=nearest(key, known, otherwise=f"its options are: {named}"),
                 where=f"model.{key}",
             )
-    if "input_hw" in known:
-        given.setdefault("input_hw", input_hw)
-    return found.build(classes, in_channels, **given)

@@ -70,6 +70,8 @@ def train(recipe: Recipe, out: Path | None = None, *, say: Say, force: bool = Fa
     """
     started_at_s = monotonic()
     registry.entry(recipe.model.name, task=recipe.task)
+    registry.require_options(recipe.model.name, recipe.model.options)
+    make_task(recipe.task, recipe.loss)  # a misspelt key shall cost no reading of pictures
     check(recipe, say)
     training_set = read_split(recipe, recipe.data.train)
     validation_set = read_split(recipe, recipe.data.validation)
