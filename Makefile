@@ -30,9 +30,9 @@ lint: $(VENV)/.installed
 docs: $(VENV)/.installed
 	$(BIN)/mkdocs build --strict
 
-bench: $(VENV)/.installed
-	$(BIN)/python benchmarks/pixel_tables.py
+bench: $(VENV)/.installed demo
 	$(BIN)/python benchmarks/resume.py
+	$(BIN)/python benchmarks/robot.py demo/where/model.onnx
 
 clean:
 	rm -rf $(VENV) demo runs site
