@@ -25,7 +25,7 @@ lint: $(VENV)/.installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/codespell src tests docs README.md CHANGELOG.md CONTRIBUTING.md
+	$(BIN)/codespell src docs README.md CHANGELOG.md CONTRIBUTING.md
 
 docs: $(VENV)/.installed
 	$(BIN)/mkdocs build --strict
