@@ -1,115 +1,192 @@
-"""Kill a training at random moments, run the same command again each time, compare the weights.
+"""Kill a training at random moments, start it again each time, and compare what comes out.
 
-    python benchmarks/resume.py --kills 10
+    python benchmarks/resume.py
+    python benchmarks/resume.py digits --data train.csv.gz --kills 20
 
-The final weights have to have the SHA-256 of those of a training that nobody disturbed. The table
-goes to the terminal, the figures to docs/results/resume.json; the exit status is 1 if one differs.
+One run is left alone. Others are killed with SIGKILL, which no program can catch, and started again
+by the same command, until as many kills were dealt out as asked for. Their weights must be those
+of the run left alone, to the last bit: their files must have the same SHA-256. Exit 1 if not.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import json
 import random
-import shutil
+import shlex
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from akitsu.files import write_json
-from akitsu.recipes.directory import environment
+from akitsu.recipes.directory import METRICS, environment
 
-RESULTS = Path(__file__).parent.parent / "docs" / "results" / "resume.json"
-WEIGHTS = ("final.safetensors", "best.safetensors")
-SETTINGS = ("stop=[3, epoch]", "extensions.evaluate=[1, epoch]", "extensions.snapshot_seconds=2")
-LONGEST_S = 3600
+FILES = ("best.safetensors", "final.safetensors")
+# The first file that the loop writes.
+LOG = "log.jsonl"
+LOOK_EVERY_S = 0.02
+# Without data: the recipe that draws its own, short, and with all that could go wrong often.
+SMALL = ("stop=[150, iteration]", "extensions.evaluate=[30, iteration]")
+SNAPSHOTS = "extensions.snapshot_seconds=1"
 
 
 def main() -> int:
-    arguments = _arguments()
-    folder = Path(tempfile.mkdtemp())
-    try:
-        return _compare(arguments, folder)
-    finally:
-        shutil.rmtree(folder)
+    arguments = parsed_arguments()
+    command = command_of(arguments)
+    shown = shown_command(arguments, command)
+    print(shown)
+    with tempfile.TemporaryDirectory() as scratch:
+        document = {
+            "command": shown,
+            **measure(command, Path(scratch), kills=arguments.kills, seed=arguments.seed),
+        }
+    print(table(document))
+    if arguments.output is not None:
+        write_json(arguments.output, document)
+    return 0 if document["same"] else 1
 
 
-def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
+def parsed_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("recipe", nargs="?", help="digits with --data, else scenes-masks, short")
+    parser.add_argument("--data", type=Path, help="labelled pictures, as for akitsu train")
+    parser.add_argument("--set", action="append", default=[], help="KEY=VALUE of the recipe")
+    parser.add_argument("--command", help="another command line; {out} becomes the run's folder")
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
-    parser.add_argument("--recipe", default="scenes-masks")
-    parser.add_argument("--data", default=None)
-    parser.add_argument("--set", action="append", default=None, metavar="KEY=VALUE")
+    parser.add_argument("--output", type=Path, default=Path("docs/results/resume.json"))
     return parser.parse_args()
 
 
-def _compare(arguments: argparse.Namespace, folder: Path) -> int:
-    whole, killed = folder / "whole", folder / "killed"
-    started_at_s = time.monotonic()
-    subprocess.run(_command(arguments, whole), check=True, capture_output=True)
-    length_s = time.monotonic() - started_at_s
+def command_of(arguments: argparse.Namespace) -> list[str]:
+    if arguments.command is not None:
+        return shlex.split(arguments.command)
+    recipe = arguments.recipe or ("scenes-masks" if arguments.data is None else "digits")
+    settings = [SNAPSHOTS, *(() if arguments.recipe or arguments.data else SMALL), *arguments.set]
+    command = [sys.executable, "-m", "akitsu", "train", recipe, "--out", "{out}"]
+    command += [] if arguments.data is None else ["--data", str(arguments.data)]
+    return command + [part for setting in settings for part in ("--set", setting)]
 
-    moments = random.Random(arguments.seed)
-    rows = []
-    for number in range(1, arguments.kills + 1):
-        # Long enough that some work is done, short enough that all kills find a training to kill.
-        wait_s = moments.uniform(0.1, 1.0) * max(length_s / 2, 8)
-        rows.append({"kill": number, **_kill(_command(arguments, killed), killed, wait_s)})
-        print(f"kill {number}: after {wait_s:.1f} s, {rows[-1]['state']}", flush=True)
-    if not (killed / "metrics.json").is_file():
-        subprocess.run(_command(arguments, killed), check=True, capture_output=True)
 
-    digests = {name: [_sha256(run / name) for run in (whole, killed)] for name in WEIGHTS}
-    equal = {name: one == other for name, (one, other) in digests.items()}
-    for name, (one, other) in digests.items():
-        print(f"{name}: {one[:16]} undisturbed, {other[:16]} killed and resumed")
-    document = {
-        "recipe": arguments.recipe,
-        "settings": arguments.set or list(SETTINGS),
-        "kills": rows,
-        "sha256": digests,
-        "equal": equal,
-        "environment": environment(seed=arguments.seed),
+def shown_command(arguments: argparse.Namespace, command: list[str]) -> str:
+    """As a person would type it; of a path only the name, since the result is published."""
+    if arguments.command is not None:
+        return " ".join(Path(word).name for word in command)
+    words = [arguments.data.name if word == str(arguments.data) else word for word in command[3:]]
+    return shlex.join(["akitsu", *words])
+
+
+def measure(command: list[str], scratch: Path, *, kills: int, seed: int) -> dict:
+    alone = scratch / "alone"
+    seconds = left_alone(command, alone)
+    generator = random.Random(seed)
+    # Twice the mean step between kills, so that the last ones come near the end of the training.
+    moments = iter(lambda: generator.uniform(0, 2 * seconds / max(kills, 1)), None)
+    dealt: list[dict] = []
+    folders: list[Path] = []
+    while len(dealt) < kills:
+        folders.append(scratch / f"killed-{len(folders) + 1}")
+        killed(command, folders[-1], dealt, kills=kills, moments=moments)
+    hashes = {folder.name: hashes_of(folder) for folder in [alone, *folders]}
+    return {
+        "seed": seed,
+        "kills": dealt,
+        "training_seconds_alone": round(seconds, 1),
+        "sha256": hashes,
+        "same": all(own == hashes["alone"] for own in hashes.values()),
+        "environment": environment(),
     }
-    write_json(RESULTS, document)
-    print("equal" if all(equal.values()) else "DIFFERENT")
-    return 0 if all(equal.values()) else 1
 
 
-def _command(arguments: argparse.Namespace, out: Path) -> list[str]:
-    command = [sys.executable, "-m", "akitsu", "train", arguments.recipe, "--out", str(out)]
-    if arguments.data:
-        command += ["--data", arguments.data]
-    for setting in arguments.set or SETTINGS:
-        command += ["--set", setting]
-    return command
+def left_alone(command: list[str], out: Path) -> float:
+    """Run to the end; seconds from the first iteration to the last weights."""
+    process = started(command, out)
+    begin_s = time_of_start(process, out, log_before=None)
+    while process.poll() is None and not (out / FILES[-1]).is_file():
+        time.sleep(LOOK_EVERY_S)
+    seconds = time.monotonic() - begin_s
+    process.wait()
+    require_success(process, out)
+    return seconds
 
 
-def _kill(command: list[str], out: Path, wait_s: float) -> dict[str, object]:
-    """Start the training, kill it after a while; a finished one is begun anew."""
-    if (out / "metrics.json").is_file():
-        shutil.rmtree(out)
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        process.wait(timeout=min(wait_s, LONGEST_S))
-        state = f"it had ended by itself with {process.returncode}"
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-        snapshots = sorted(int(path.stem) for path in out.glob("snapshots/[0-9]*.pt"))
-        log = out / "log.jsonl"
-        lines = log.read_text().splitlines() if log.is_file() else []
-        epoch = json.loads(lines[-1])["epoch"] if lines else 0
-        state = f"epoch {epoch} logged, newest snapshot {snapshots[-1] if snapshots else 'none'}"
-    return {"after_s": round(wait_s, 1), "state": state}
+def killed(
+    command: list[str], out: Path, dealt: list[dict], *, kills: int, moments: Iterator[float]
+) -> None:
+    """Run to the end, killed on the way until `kills` are dealt; each is added to `dealt`."""
+    while len(dealt) < kills:
+        log_before = written_at(out / LOG)
+        process = started(command, out)
+        time_of_start(process, out, log_before=log_before)
+        after_s = next(moments)
+        try:
+            process.wait(timeout=after_s)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            kill = {"run": out.name, "after_s": round(after_s, 2), "snapshot": newest_snapshot(out)}
+            dealt.append(kill)
+        else:
+            require_success(process, out)
+        if (out / METRICS).is_file():
+            return
+    process = started(command, out)
+    process.wait()
+    require_success(process, out)
 
 
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def time_of_start(process: subprocess.Popen, out: Path, *, log_before: int | None) -> float:
+    """Wait for the loop, which writes its log anew, also after a resume: before that, while
+    packages and pictures are loaded, a kill would prove nothing.
+    """
+    while process.poll() is None and written_at(out / LOG) == log_before:
+        time.sleep(LOOK_EVERY_S)
+    return time.monotonic()
+
+
+def written_at(path: Path) -> int | None:
+    return path.stat().st_mtime_ns if path.is_file() else None
+
+
+def started(command: list[str], out: Path) -> subprocess.Popen:
+    words = [word.replace("{out}", str(out)) for word in command]
+    with output_of(out).open("ab") as stream:
+        return subprocess.Popen(words, stdout=stream, stderr=subprocess.STDOUT)
+
+
+def output_of(out: Path) -> Path:
+    return out.with_name(f"{out.name}.txt")
+
+
+def require_success(process: subprocess.Popen, out: Path) -> None:
+    if process.returncode:
+        tail = output_of(out).read_text(errors="replace")[-2000:]
+        raise SystemExit(f"{tail}\nthe training in {out.name} ended with {process.returncode}")
+
+
+def newest_snapshot(out: Path) -> int | None:
+    """The iteration that the next start goes on from."""
+    numbers = [int(path.stem) for path in out.glob("snapshots/*.pt") if path.stem.isdecimal()]
+    return max(numbers, default=None)
+
+
+def hashes_of(folder: Path) -> dict[str, str]:
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}
+
+
+def table(document: dict) -> str:
+    lines = [f"{'kill':>4}  {'run':10} {'after':>7}  goes on from"]
+    for number, kill in enumerate(document["kills"], start=1):
+        snapshot = "none" if kill["snapshot"] is None else kill["snapshot"]
+        lines.append(f"{number:4}  {kill['run']:10} {kill['after_s']:5.2f} s  {snapshot}")
+    lines.append("")
+    for name, own in document["sha256"].items():
+        lines.append(f"{name:10} " + "  ".join(f"{file} {own[file][:16]}…" for file in FILES))
+    lines.append("the same weights" if document["same"] else "DIFFERENT WEIGHTS")
+    return "\n".join(lines)
 
 
 if __name__ == "__main__":
