@@ -151,3 +151,13 @@ def test_the_environment_names_versions_and_what_else_is_given():
 
     assert facts["seed"] == 3
     assert {"torch", "numpy", "onnxruntime"} <= set(facts["versions"])
+
+
+def test_a_run_killed_while_its_recipe_was_written_is_begun_anew(tmp_path):
+    from akitsu.recipes.recipe import load
+
+    (tmp_path / ".half.yaml").write_text("task: cl")
+
+    folder, resumed = directory.prepare(load("scenes-masks"), tmp_path)
+
+    assert (folder, resumed) == (tmp_path, False)

@@ -26,6 +26,7 @@ from akitsu.report.evaluation import truth_of
 from akitsu.report.page import Facts, Picture, Section, Text, write_page
 from akitsu.report.page import Scores as ScoresSection
 from akitsu.report.worst import Entry, draw_worst
+from akitsu.runtime.drawing import readable_scale
 from akitsu.runtime.frames import with_channels
 from akitsu.runtime.recognizer import Recognizer
 from akitsu.runtime.results import Classification
@@ -135,7 +136,9 @@ def _draw(path: Path, recognizer: Recognizer, dataset: Dataset) -> None:
             entries.append((frame, None, None, text))
         else:
             truth = truth_of(sample, recognizer.classes)
-            entries.append((frame, truth.draw(frame), result.draw(frame), sample.name))
+            scale = readable_scale(frame.shape[:2])
+            drawn = [each.draw(frame, scale=scale) for each in (truth, result)]
+            entries.append((frame, drawn[0], drawn[1], sample.name))
     draw_worst(path, entries)
 
 

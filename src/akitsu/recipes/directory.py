@@ -45,7 +45,7 @@ def prepare(recipe: Recipe, out: Path | None, *, force: bool = False) -> tuple[P
     if (folder / RECIPE).is_file():
         _require_same(recipe, folder)
         return folder, True
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if folder.exists() and (not folder.is_dir() or _foreign(folder)):
         raise OutputError(
             "this holds something that is no run of akitsu", where=folder, do="choose another --out"
         )
@@ -58,6 +58,13 @@ def prepare(recipe: Recipe, out: Path | None, *, force: bool = False) -> tuple[P
     if out is None:
         _point_latest(folder)
     return folder, False
+
+
+def _foreign(folder: Path) -> list[Path]:
+    """What is in a folder, but for a recipe that a killed run was still writing."""
+    return [
+        path for path in folder.iterdir() if not (path.name[0] == "." and path.suffix == ".yaml")
+    ]
 
 
 def is_finished(folder: Path) -> bool:

@@ -14,6 +14,7 @@ from akitsu.report.confusion import draw_confusion
 from akitsu.report.curves import draw_precision_recall
 from akitsu.report.page import Picture
 from akitsu.report.worst import Entry, draw_worst
+from akitsu.runtime.drawing import readable_scale
 from akitsu.runtime.frames import with_channels
 from akitsu.runtime.results import Classification, Detections, Result, Segmentation
 from akitsu.scores.classification import ClassificationScores
@@ -103,8 +104,9 @@ def _draw_worst(
         if isinstance(scores, ClassificationScores):
             entries.append((frame, None, None, f"{name}: {what}"))
             continue
-        truth = truth_of(sample, tuple(dataset.classes)).draw(frame)
-        entries.append((frame, truth, recognize(frame).draw(frame), f"{name}: {what}"))
+        scale = readable_scale(frame.shape[:2])
+        truth = truth_of(sample, tuple(dataset.classes)).draw(frame, scale=scale)
+        entries.append((frame, truth, recognize(frame).draw(frame, scale=scale), f"{name}: {what}"))
     draw_worst(folder / "worst.png", entries)
     return Picture(
         "Where it went worst", folder / "worst.png", "The pictures with the worst scores."

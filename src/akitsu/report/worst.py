@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from textwrap import wrap
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from akitsu.errors import DataError
 from akitsu.files import whole_file
+from akitsu.runtime.threads import opencv
 
 Frame = NDArray[np.uint8]
 Entry = tuple[Frame, Frame | None, Frame | None, str]
@@ -77,8 +77,8 @@ def _fitted(frame: Frame, box_wh: tuple[int, int]) -> Frame:
     scale = min(width / frame.shape[1], height / frame.shape[0])
     size_wh = max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale))
     # Small digits stay the squares that they are; large photographs are averaged, not sampled.
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_NEAREST
-    small = cv2.resize(np.ascontiguousarray(frame), size_wh, interpolation=way)
+    way = opencv().INTER_AREA if scale < 1 else opencv().INTER_NEAREST
+    small = opencv().resize(np.ascontiguousarray(frame), size_wh, interpolation=way)
     canvas = np.full((height, width, 3), FAINT, np.uint8)
     top, left = (height - size_wh[1]) // 2, (width - size_wh[0]) // 2
     canvas[top : top + size_wh[1], left : left + size_wh[0]] = small

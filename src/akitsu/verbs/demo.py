@@ -49,7 +49,7 @@ def demo(
         document = {"scores": scores, "watched": made.watched, "seconds": round(made.seconds, 1)}
         typer.echo(json_format.dumps(document))
         return
-    table = Table("question", "score on unseen pictures", "value", "95 % interval", "seconds")
+    table = Table("question", "score on held-out pictures", "value", "95 % interval", "seconds")
     for chapter in made.chapters:
         value, _, interval = str(chapter.score).partition(" (")
         table.add_row(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from akitsu.runtime.threads import opencv
 
 MOST_LINES = 6
 MOST_BLOBS = 5
@@ -42,7 +43,7 @@ def _gradient(generator: np.random.Generator, size_hw: tuple[int, int]) -> NDArr
     """Four corner colours, blended in between."""
     corners = generator.uniform(20, 235, (2, 2, 3)).astype(np.float32)
     height, width = size_hw
-    blended = cv2.resize(corners, (width, height), interpolation=cv2.INTER_LINEAR)
+    blended = opencv().resize(corners, (width, height), interpolation=opencv().INTER_LINEAR)
     return np.asarray(blended, np.float32)
 
 
@@ -55,7 +56,7 @@ def _with_blob(generator: np.random.Generator, image: NDArray[np.float32]) -> ND
     distance = (rows - centre[0]) ** 2 + (columns - centre[1]) ** 2
     weight = np.exp(-distance / radius**2).astype(np.float32)[:, :, None]
     grain = generator.uniform(0, 255, (height // 4, width // 4, 3)).astype(np.float32)
-    rough = cv2.resize(grain, (width, height), interpolation=cv2.INTER_NEAREST)
+    rough = opencv().resize(grain, (width, height), interpolation=opencv().INTER_NEAREST)
     blended: NDArray[np.float32] = image * (1 - 0.5 * weight) + rough * (0.5 * weight)
     return blended
 
@@ -65,4 +66,6 @@ def _draw_line(generator: np.random.Generator, image: NDArray[np.float32]) -> No
     x0, x1 = (int(x) for x in generator.integers(0, width, 2))
     y0, y1 = (int(y) for y in generator.integers(0, height, 2))
     colour = tuple(float(c) for c in generator.uniform(0, 255, 3))
-    cv2.line(image, (x0, y0), (x1, y1), colour, int(generator.integers(1, 3)), cv2.LINE_AA)
+    opencv().line(
+        image, (x0, y0), (x1, y1), colour, int(generator.integers(1, 3)), opencv().LINE_AA
+    )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +15,7 @@ from akitsu.data.generated.handwriting import INK, Pose, handwriting, lay_ink, t
 from akitsu.data.generated.scenes import MOST_HIDDEN, SIZE_HW, paint, random_pose
 from akitsu.errors import OutputError
 from akitsu.files import whole_file
+from akitsu.runtime.threads import opencv
 
 FRAMES_A_SECOND = 10
 DIGITS = 3
@@ -88,11 +89,11 @@ def film(path: Path, *, seconds: float, seed: int) -> list[FilmFrame]:
     return truth
 
 
-def _writer(temporary: Path, path: Path) -> cv2.VideoWriter:
+def _writer(temporary: Path, path: Path) -> Any:
     height, width = SIZE_HW
-    codec = cv2.VideoWriter.fourcc(*"mp4v")
+    codec = opencv().VideoWriter.fourcc(*"mp4v")
     size = (width * ENLARGED, height * ENLARGED)
-    writer = cv2.VideoWriter(str(temporary), codec, FRAMES_A_SECOND, size)
+    writer = opencv().VideoWriter(str(temporary), codec, FRAMES_A_SECOND, size)
     if not writer.isOpened():
         what = "OpenCV cannot write this video"
         raise OutputError(what, where=path, do="name an .mp4 file in a folder you may write to")
@@ -125,7 +126,9 @@ def _draw(
         owner[ink >= INK] = index
         areas.append(int((ink >= INK).sum()))
     height, width = SIZE_HW
-    large = cv2.resize(image, (width * ENLARGED, height * ENLARGED), interpolation=cv2.INTER_CUBIC)
+    large = opencv().resize(
+        image, (width * ENLARGED, height * ENLARGED), interpolation=opencv().INTER_CUBIC
+    )
     pixels = large[:, :, ::-1].round().clip(0, 255).astype(np.uint8)
     return np.ascontiguousarray(pixels), _truth(owner, areas, actors)
 

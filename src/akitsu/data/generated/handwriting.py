@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 from functools import cache
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from akitsu.errors import require
+from akitsu.runtime.threads import opencv
 
 INK = 0.5
 """A pixel belongs to a digit from half ink on: where boxes and masks end."""
@@ -106,7 +106,7 @@ def lay_ink(
     x = pose.x - 0.5 - middle * (cosine + sine)
     y = pose.y - 0.5 - middle * (cosine - sine)
     matrix = np.array([[cosine, sine, x], [-sine, cosine, y]])
-    ink = cv2.warpAffine(glyph, matrix, (width, height), flags=cv2.INTER_CUBIC)
+    ink = opencv().warpAffine(glyph, matrix, (width, height), flags=opencv().INTER_CUBIC)
     return np.asarray(ink, np.float32).clip(0, 1)
 
 
