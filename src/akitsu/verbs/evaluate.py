@@ -70,7 +70,8 @@ def evaluate(
     with _folder(target, output, split=split, force=force) as folder:
         write_json(folder / "metrics.json", document)
         if find_spec("matplotlib") is None:
-            console.print('pictures of the scores need matplotlib: pip install "akitsu[train]"')
+            advice = 'pictures of the scores need matplotlib: pip install "akitsu[train]"'
+            console.print(advice, markup=False, highlight=False, soft_wrap=True)
         else:
             from akitsu.report.evaluation import draw_evaluation
 
