@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -122,9 +123,9 @@ class DrawnScenes(Reader):
         """Nothing to find: the labels come from the drawing itself."""
         return iter(())
 
+    @abstractmethod
     def shown(self, sample: Sample) -> Sample:
         """The sample with the labels of this format only."""
-        raise NotImplementedError
 
 
 @register
