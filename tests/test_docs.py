@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import pkgutil
 import re
 import shlex
@@ -186,3 +186,16 @@ def test_every_make_target_and_program_that_a_readme_shows_is_there(readme):
     assert {"demo", "test"} <= set(shown) <= set(targets)
     assert programs
     assert all((ROOT / program).is_file() for program in programs)
+
+
+def test_the_page_of_results_is_what_the_files_say():
+    program = ROOT / "benchmarks/results_page.py"
+    spec = importlib.util.spec_from_file_location("results_page", program)
+    assert spec is not None
+    assert spec.loader is not None
+    results_page = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(results_page)
+
+    written = results_page.page(DOCS / "results")
+
+    assert _text(DOCS / "results.md") == written

@@ -56,7 +56,6 @@ def test_pictures_of_another_shape_are_letterboxed_with_grey():
     assert (pictures.images[0, :, 10:30] == 200).all()
     assert (pictures.images[0, :, :10] == 114).all()
     assert pictures.labels.tolist() == [1]
-    assert pictures.names == ["p"]
 
 
 def test_boxes_and_masks_are_fitted_with_their_picture():
@@ -200,3 +199,17 @@ def test_a_set_that_is_one_array_is_taken_as_it_is():
 
     assert (pictures.images.permute(0, 2, 3, 1).numpy() == dataset.images).all()
     assert pictures.labels.tolist() == [1, 0]
+
+
+def test_a_batch_moves_with_all_that_it_holds():
+    """The meta device stands for an accelerator; what is missing stays missing."""
+    batch = Batch(torch.zeros(2, 3, 4, 4), labels=torch.zeros(2, 1), boxes=torch.zeros(2, 1, 4))
+
+    moved = batch.to("meta")
+
+    assert moved.images.is_meta
+    assert moved.labels is not None
+    assert moved.labels.is_meta
+    assert moved.boxes is not None
+    assert moved.boxes.is_meta
+    assert moved.masks is None

@@ -6,12 +6,14 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
 from akitsu.data.memory import Batch, PicturesInMemory
 from akitsu.errors import RecipeError
-from akitsu.tasks.segmentation import Segmentation, logarithmic_weights, soft_jaccard_loss
+from akitsu.tasks.segmentation import Segmentation, logarithmic_weights, masks_at, soft_jaccard_loss
 
 
 class Said(nn.Module):
@@ -26,8 +28,8 @@ class Said(nn.Module):
 
 
 def sure(masks, classes=2):
-    """Logits so far apart that softmax gives 0 and 1."""
-    return F.one_hot(masks, classes).permute(0, 3, 1, 2) * 200.0 - 100
+    """Probability 1 of the class that a mask says."""
+    return F.one_hot(masks, classes).permute(0, 3, 1, 2).float()
 
 
 def square(left):
@@ -54,6 +56,68 @@ def test_the_overlap_of_a_lone_class_is_its_iou():
     loss = soft_jaccard_loss(sure(square(7)), truth)
 
     assert loss.item() == pytest.approx(1 - 50 / 100, abs=1e-6)
+
+
+def test_the_overlap_is_that_of_products_with_one_hot_masks():
+    """Equation 3 as it is written, with a third of the pixels ignored and one class absent."""
+    torch.manual_seed(0)
+    masks, probabilities = torch.randint(4, (2, 9, 7)), torch.randn(2, 5, 9, 7).softmax(1)
+    masks[torch.rand(masks.shape) < 1 / 3] = 255
+    known = (masks != 255)[:, None]
+    truth = F.one_hot(masks.clamp(max=4), 5).permute(0, 3, 1, 2) * known
+    shared = (probabilities * truth).sum((0, 2, 3))
+    covered = (probabilities * known + truth - probabilities * truth).sum((0, 2, 3))
+
+    loss = soft_jaccard_loss(probabilities, masks)
+
+    torch.testing.assert_close(loss, 1 - (shared / covered)[:4].mean())
+
+
+@given(
+    full=st.tuples(st.integers(2, 40), st.integers(2, 40)),
+    stride=st.sampled_from([2, 4]),
+    seed=st.integers(0, 99),
+)
+def test_a_smaller_map_meets_one_pixel_of_each_position(full, stride, seed):
+    """Each pixel of the mask holds its own place, so what was taken says where it was taken."""
+    torch.manual_seed(seed)
+    small = tuple(-(-side // stride) for side in full)
+    places = torch.arange(full[0] * full[1]).reshape(1, *full)
+
+    taken = masks_at(places, small)[0]
+
+    rows, columns = taken // full[1], taken % full[1]
+    for axis, found in enumerate((rows, columns)):
+        edges = torch.arange(small[axis] + 1) * full[axis] / small[axis]
+        shape = (-1, 1) if axis == 0 else (1, -1)
+        assert (found + 1 > edges[:-1].reshape(shape)).all()
+        assert (found < edges[1:].reshape(shape)).all()
+
+
+def test_no_pixel_of_a_position_is_preferred():
+    torch.manual_seed(0)
+    places = torch.arange(16).reshape(1, 4, 4)
+
+    first = torch.tensor([masks_at(places, (2, 2))[0, 0, 0].item() for _ in range(4000)])
+
+    counts = torch.bincount(first, minlength=16)[[0, 1, 4, 5]]
+    assert counts.sum() == len(first)
+    assert (counts / len(first) - 0.25).abs().max() < 0.03  # 4.4 standard deviations
+
+
+def test_logits_of_half_the_size_meet_their_part_of_the_mask():
+    """Two columns of 4 x 4 pixels, on each side of a border that lies between positions."""
+    masks = torch.zeros(1, 8, 8, dtype=torch.long)
+    masks[:, :, 4:] = 1
+    logits = sure(masks[:, ::2, ::2]) * 50
+    images = torch.zeros(1, 3, 8, 8)
+
+    values = Segmentation(class_weights="none").loss(
+        Said(logits), images, Batch(images, masks=masks)
+    )
+
+    assert values["accuracy"].item() == 1
+    assert values["loss"].item() == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize("class_weights", ["log", "none"])
@@ -94,7 +158,7 @@ def test_the_loss_is_cross_entropy_and_a_share_of_the_overlap():
 def test_rare_classes_weigh_by_the_logarithm():
     """9 of 12 known pixels are class 0, 3 are class 1, none is class 2."""
     masks = torch.tensor([[[0] * 9 + [1] * 3 + [255] * 4]], dtype=torch.uint8)
-    by_hand = torch.tensor([1 / math.log(1.02 + p) for p in (0.75, 0.25, 0.0)])
+    by_hand = torch.tensor([1 / math.log(1.05 + p) for p in (0.75, 0.25, 0.0)])
 
     weights = logarithmic_weights(masks, 3)
 
@@ -104,7 +168,7 @@ def test_rare_classes_weigh_by_the_logarithm():
 @pytest.mark.parametrize("class_weights", ["log", "none"])
 def test_weights_are_counted_only_where_they_are_asked_for(class_weights):
     pictures = PicturesInMemory(
-        ["a", "b"], torch.zeros(1, 3, 2, 2), [], [], masks=torch.zeros(1, 2, 2, dtype=torch.uint8)
+        ["a", "b"], torch.zeros(1, 3, 2, 2), masks=torch.zeros(1, 2, 2, dtype=torch.uint8)
     )
     task = Segmentation(class_weights=class_weights)
 

@@ -23,7 +23,7 @@ from akitsu.data.augment import (
 from akitsu.data.sample import Dataset, Sample
 from akitsu.errors import DataError
 from akitsu.runtime.frames import with_channels
-from akitsu.runtime.letterbox import Fit, fit_boxes, fit_mask, letterbox
+from akitsu.runtime.letterbox import fit_boxes, fit_mask, letterbox
 from akitsu.runtime.threads import available_threads
 
 
@@ -43,6 +43,14 @@ class Batch:
     boxes: Tensor | None = None
     masks: Tensor | None = None
 
+    def to(self, device: torch.device | str, non_blocking: bool = False) -> Batch:
+        """The same on a device, as Fabric asks for it."""
+        labels, boxes, masks = (
+            None if target is None else target.to(device, non_blocking=non_blocking)
+            for target in (self.labels, self.boxes, self.masks)
+        )
+        return Batch(self.images.to(device, non_blocking=non_blocking), labels, boxes, masks)
+
 
 @dataclass(frozen=True)
 class PicturesInMemory:
@@ -51,15 +59,11 @@ class PicturesInMemory:
     Attributes:
         classes: K names.
         images: (N, C, H, W) uint8, channels last in memory.
-        fits: How each frame was brought to (H, W).
         labels, boxes, masks: As in `Batch`, for all N.
-        names: One a picture.
     """
 
     classes: list[str]
     images: Tensor
-    fits: list[Fit]
-    names: list[str]
     labels: Tensor | None = None
     boxes: Tensor | None = None
     masks: Tensor | None = None
@@ -119,27 +123,23 @@ def load(
 
     images = np.empty((len(dataset), *size_hw, channels), np.uint8)
 
-    def place(index: int) -> tuple[Sample, Fit]:
+    def place(index: int) -> Sample:
         sample = dataset[index]
         images[index], fit = letterbox(
             with_channels(sample.image, channels), size_hw, pad_value=pad_value
         )
-        fitted = replace(
+        return replace(
             sample,
             image=np.empty((0, 0, channels), np.uint8),  # it stands in `images` now
             mask=None if sample.mask is None else fit_mask(sample.mask, fit),
             boxes=None if sample.boxes is None else fit_boxes(sample.boxes, fit),
         )
-        return fitted, fit
 
     with ThreadPoolExecutor(available_threads()) as pool:
-        placed = list(pool.map(place, progress(range(len(dataset)))))
-    samples = [sample for sample, _ in placed]
+        samples = list(pool.map(place, progress(range(len(dataset)))))
     return PicturesInMemory(
         list(dataset.classes),
         torch.from_numpy(images).permute(0, 3, 1, 2),
-        [fit for _, fit in placed],
-        [sample.name for sample in samples],
         labels=_stack_labels(samples),
         boxes=_stack_boxes(samples),
         masks=_stack_masks(samples),
@@ -201,15 +201,9 @@ def _check_memory(pictures: int, size_hw: tuple[int, int], channels: int) -> Non
 def _from_array(dataset: Dataset, images: np.ndarray) -> PicturesInMemory:
     """A set that is one array already, without a loop over its pictures."""
     labels = getattr(dataset, "labels", None)
-    size_hw = (images.shape[1], images.shape[2])
-    fit = Fit(
-        scale_xy=(1.0, 1.0), pad_xy=(0, 0), frame_hw=size_hw, input_hw=size_hw, inner_hw=size_hw
-    )
     return PicturesInMemory(
         list(dataset.classes),
         torch.from_numpy(images).permute(0, 3, 1, 2),
-        [fit] * len(images),
-        [f"row {index + 1}" for index in range(len(images))],
         labels=None if labels is None else torch.from_numpy(labels.astype(np.int64)),
     )
 

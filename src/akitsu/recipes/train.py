@@ -89,7 +89,7 @@ def train(recipe: Recipe, out: Path | None = None, *, say: Say, force: bool = Fa
     write_text(folder / directory.CARD, card.to_json() + "\n")
     torch.manual_seed(recipe.seed)
     network = build_network(recipe, card)
-    network.task.prepare(pictures)
+    network.to(fabric.device).task.prepare(pictures)
     decay = recipe.extensions.average
     average = None if decay is None else Average(network.model, decay)
     updater = Updater(

@@ -97,7 +97,7 @@ def targets(
     bells = bell_y[..., :, None] * bell_x[..., None, :]  # (B, N, h, w)
     bells = bells * (labels >= 0)[..., None, None]
 
-    heat = torch.zeros(len(boxes), classes, height, width)
+    heat = bells.new_zeros(len(boxes), classes, height, width)
     index = labels.clamp(min=0)[..., None, None].expand_as(bells)
     heat = heat.scatter_reduce(1, index, bells, "amax")
 
@@ -115,7 +115,7 @@ def targets(
 
 def _bell(centre: Tensor, size: Tensor, length: int) -> Tensor:
     """(B, N) centres and sizes to (B, N, length): a Gaussian cut off at its half-axis."""
-    distance = torch.arange(length) - centre[..., None]
+    distance = torch.arange(length, device=centre.device) - centre[..., None]
     half = (size * SPREAD / 2).floor()[..., None]
     sigma = (2 * half + 1) / 6
     return torch.exp(-(distance**2) / (2 * sigma**2)) * (distance.abs() <= half)

@@ -49,6 +49,6 @@ class Network(nn.Module):
     def predict_inputs(self, inputs: NDArray[np.uint8]) -> dict[str, NDArray[np.generic]]:
         """The same on NumPy arrays, as a recognizer's `predict_inputs` does it."""
         with torch.inference_mode():
-            outputs = self(torch.from_numpy(inputs))
+            outputs = self(torch.from_numpy(inputs).to(self.mean.device))
         names = OUTPUTS[self.task.name]
-        return {name: output.numpy() for name, output in zip(names, outputs, strict=True)}
+        return {name: output.cpu().numpy() for name, output in zip(names, outputs, strict=True)}

@@ -14,8 +14,9 @@ from akitsu.tasks.task import Task
 
 IGNORE = 255
 # Constant of ENet's class weights, 1 / ln(c + p) (arXiv:1606.02147, section 5.2): it bounds the
-# weight of a class that hardly occurs.
-RARE_CONSTANT = 1.02
+# weight of a class that hardly occurs. ENet's own 1.02 paints thin things too thick: on CamVid's
+# validation pictures a network trained with it scored higher after half of it was taken back.
+RARE_CONSTANT = 1.05
 
 
 class Segmentation(Task):
@@ -62,12 +63,14 @@ class Segmentation(Task):
             `loss`, `cross_entropy`, `jaccard` and `accuracy`, each a scalar.
         """
         assert batch.masks is not None
-        logits = model(images)
-        entropy = F.cross_entropy(logits, batch.masks, weight=self.weights, ignore_index=IGNORE)
+        log_probabilities = model(images).log_softmax(1)
+        masks = masks_at(batch.masks, log_probabilities.shape[-2:])
+        weights = None if self.weights is None else self.weights.to(log_probabilities.device)
+        entropy = F.nll_loss(log_probabilities, masks, weight=weights, ignore_index=IGNORE)
         entropy = torch.nan_to_num(entropy)  # a batch that is all void has no mean
-        jaccard = soft_jaccard_loss(logits, batch.masks)
-        known = batch.masks != IGNORE
-        right = (logits.detach().argmax(1) == batch.masks) & known
+        jaccard = soft_jaccard_loss(log_probabilities.exp(), masks)
+        known = masks != IGNORE
+        right = (log_probabilities.detach().argmax(1) == masks) & known
         return {
             "loss": entropy + self.overlap * jaccard,
             "cross_entropy": entropy,
@@ -80,26 +83,48 @@ class Segmentation(Task):
         return (model(images).argmax(1).to(torch.uint8),)
 
 
-def soft_jaccard_loss(logits: Tensor, masks: Tensor) -> Tensor:
+def masks_at(masks: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """Masks (B, H, W) at the size (h, w) of a network's own map: one pixel of each position.
+
+    Which one is drawn anew at each call, for the whole batch: the centre of a position lies
+    between pixels, and to take always the same one teaches maps that are off by half a pixel.
+    """
+    if masks.shape[-2:] == size_hw:
+        return masks
+    rows, columns = (
+        _drawn(full, small) for full, small in zip(masks.shape[-2:], size_hw, strict=True)
+    )
+    return masks[:, rows.to(masks.device)][:, :, columns.to(masks.device)]
+
+
+def _drawn(full: int, small: int) -> Tensor:
+    """One index of each of `small` equal parts of `full` pixels, at the same place in each."""
+    return ((torch.arange(small) + torch.rand(())) * (full / small)).long().clamp(max=full - 1)
+
+
+def soft_jaccard_loss(probabilities: Tensor, masks: Tensor) -> Tensor:
     """1 - the mean over classes of a differentiable IoU (Rahman and Wang, ISVC 2016, equation 3).
 
     Cross-entropy asks for every pixel alike, the score for every class alike; this stands between.
 
     Args:
-        logits: (B, K, H, W).
+        probabilities: (B, K, H, W), adding up to 1 over K.
         masks: (B, H, W) class indices, 255 = ignore.
 
     Returns:
         A scalar from 0 to 1, over the classes that the batch's masks hold.
     """
-    classes = logits.shape[1]
-    known = (masks != IGNORE)[:, None]
-    probabilities = logits.softmax(1) * known
-    truth = F.one_hot(masks.clamp(max=classes - 1), classes).permute(0, 3, 1, 2) * known
-    shared = (probabilities * truth).sum((0, 2, 3))
-    covered = probabilities.sum((0, 2, 3)) + truth.sum((0, 2, 3)) - shared
-    present = truth.sum((0, 2, 3)) > 0
-    iou = shared / covered.clamp(min=1e-6)
+    classes = probabilities.shape[1]
+    known = masks != IGNORE
+    truth = masks.clamp(max=classes - 1)
+    # Per class: the probability on its own pixels, that on all pixels, and its pixels. Gathering
+    # and adding up costs a third of the products with one-hot masks that the equation suggests.
+    of_truth = probabilities.gather(1, truth[:, None])[:, 0] * known
+    shared = probabilities.new_zeros(classes).index_add(0, truth.flatten(), of_truth.flatten())
+    predicted = torch.einsum("bkhw,bhw->k", probabilities, known.to(probabilities.dtype))
+    pixels = torch.bincount(truth[known], minlength=classes)
+    iou = shared / (predicted + pixels - shared).clamp(min=1e-6)
+    present = pixels > 0
     return 1 - (iou * present).sum() / present.sum().clamp(min=1)
 
 

@@ -1,0 +1,141 @@
+"""Write docs/results.md from docs/results/*.json, so that no number is copied by hand.
+
+    python benchmarks/results_page.py
+
+A test asks that the page is what this program makes of the files.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+FOLDER, PAGE = ROOT / "docs/results", ROOT / "docs/results.md"
+RECIPES = ("digits", "bccd", "camvid")
+# The score that a recipe is judged by, and what people call it.
+SCORES = {"accuracy": "accuracy", "map50": "mAP50", "miou": "mean IoU"}
+
+HEAD = """# Results
+
+Every number here was written by a program in `benchmarks/` into `docs/results/*.json`, and put on
+this page by `benchmarks/results_page.py`. The files also hold the versions, the hardware and the
+seed. The scores are those of **one seed** on the **validation** pictures on which the best weights
+were chosen, which flatters them a little; the interval is over pictures, not over seeds. Times are
+wall times on a machine that did nothing else.
+"""
+
+
+def main() -> None:
+    PAGE.write_text(page(FOLDER), encoding="utf-8")
+
+
+def page(folder: Path) -> str:
+    """The whole page as Markdown."""
+    found = {
+        path.stem: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")
+    }
+    parts = [HEAD, trainings({name: found[name] for name in RECIPES})]
+    parts += [speed(found), start(found), resumed(found["resume"]), machine(found["digits"])]
+    return "\n".join(parts)
+
+
+def trainings(found: dict[str, Any]) -> str:
+    lines = [
+        "## Trainings\n",
+        "| command | score | 95 % interval | pictures | whole command | memory | model file |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for document in found.values():
+        key = next(name for name in SCORES if name in document["scores"])
+        score = document["scores"][key]
+        lines.append(
+            f"| `{document['command']}` | {SCORES[key]} {score['value']:.2%} "
+            f"| {score['low']:.2%} to {score['high']:.2%} | {document['pictures']} "
+            f"| {document['seconds']:.0f} s | {document['peak_megabytes']} MB "
+            f"| {document['model_file']['points_apart']:.2f} points apart |"
+        )
+    lines.append("")
+    lines.append(
+        "*Model file*: how far any score of `akitsu evaluate model.onnx`, run with the base "
+        "install alone, is from that of `akitsu evaluate` on the run.\n"
+    )
+    return "\n".join(lines)
+
+
+def speed(found: dict[str, Any]) -> str:
+    predictions = found["predictions"]
+    lines = [
+        "## Against the way of 2017\n",
+        "| what | akitsu | the old way | ratio |",
+        "|---|---|---|---|",
+    ]
+    for table in found["pixel_tables"]["tables"]:
+        seconds = table["median_seconds"]
+        old = seconds["pandas and a row loop"]
+        lines.append(
+            f"| `{table['table']}` to arrays | {seconds['akitsu']:.2f} s | {old:.2f} s "
+            f"| {old / seconds['akitsu']:.1f} |"
+        )
+    seconds = predictions["median_seconds"]
+    lines.append(
+        f"| {predictions['rows']:,} rows of pixels to a submission "
+        f"| {seconds['akitsu predict']:.2f} s | {seconds['one at a time']:.2f} s "
+        f"| {predictions['times_as_long']:.1f} |"
+    )
+    lines.append("")
+    lines.append(
+        "The old way reads with pandas and a loop over the rows, and calls the network on one "
+        "picture at a time.\n"
+    )
+    return "\n".join(lines)
+
+
+def start(found: dict[str, Any]) -> str:
+    footprint = found["footprint"]
+    lines = [
+        "## On the robot\n",
+        f"The base install is {footprint['packages']} packages and {footprint['megabytes']} MB; "
+        f"`akitsu --help` takes {footprint['help_seconds']:.2f} s.\n",
+        "| model file | input | first result | memory | onnxruntime alone |",
+        "|---|---|---|---|---|",
+    ]
+    for name in sorted(found):
+        if not name.startswith("robot-"):
+            continue
+        document = found[name]
+        ours, peer = document["medians"]["akitsu"], document["medians"]["onnxruntime"]
+        rows, columns = document["input_hw"]
+        lines.append(
+            f"| `{document['model']}` | {rows} x {columns} | {ours['seconds']:.2f} s "
+            f"| {ours['megabytes']:.0f} MB | {peer['seconds']:.2f} s, {peer['megabytes']:.0f} MB |"
+        )
+    lines.append("")
+    lines.append("From the start of a fresh process, imports included, to the first result.\n")
+    return "\n".join(lines)
+
+
+def resumed(document: dict[str, Any]) -> str:
+    same = "the same" if document["same"] else "DIFFERENT"
+    environment = document["environment"]
+    return (
+        "## Killed and resumed\n\n"
+        f"{len(document['kills'])} times SIGKILL at random moments, then the same command again: "
+        f"the final weights have {same} SHA-256 as those of a run left alone "
+        f"(`{document['command']}`, threads: {environment['threads']}).\n"
+    )
+
+
+def machine(document: dict[str, Any]) -> str:
+    environment = document["environment"]
+    versions = ", ".join(f"{name} {own}" for name, own in environment["versions"].items())
+    return (
+        "## Where\n\n"
+        f"{environment['processor']}, {environment['system']}, Python {environment['python']}, "
+        f"{versions}; {environment['engine']}; seed {environment['seed']}.\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

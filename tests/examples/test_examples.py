@@ -1,0 +1,76 @@
+"""Every example runs as its first lines say, in a folder of its own, and leaves what it says."""
+
+from __future__ import annotations
+
+import csv
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from akitsu.data.generated.film import film
+from akitsu.runtime.pictures import read_picture
+from tests.runtime.onnx_files import card, write
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def runs(name, *words, folder):
+    """The lines that an example prints."""
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / name), *map(str, words)],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_every_example_is_run_here():
+    text = Path(__file__).read_text(encoding="utf-8")
+
+    missing = [path.name for path in EXAMPLES.glob("*.py") if f'runs("{path.name}"' not in text]
+
+    assert missing == []
+
+
+def test_the_digit_reader_writes_a_submission_from_tables_that_it_draws(tmp_path):
+    lines = runs("kaggle_digits.py", "--epochs", "3", folder=tmp_path)
+
+    with (tmp_path / "runs/kaggle_digits/submission.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["ImageId"] for row in rows] == [str(number) for number in range(1, len(rows) + 1)]
+    assert {row["Label"] for row in rows} == set("0123456789")
+    epochs = [line.split() for line in lines if re.match(r" +\d", line)]
+    assert [epoch[0] for epoch in epochs] == ["1", "2", "3"]
+    assert float(epochs[-1][-1]) > 0.9  # chance is 0.1
+
+
+def test_one_table_alone_is_refused(tmp_path):
+    command = [sys.executable, str(EXAMPLES / "kaggle_digits.py"), "train.csv"]
+
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+    assert done.returncode == 2
+    assert "neither" in done.stderr
+
+
+def test_the_person_finder_prints_a_place_for_every_frame(tmp_path):
+    frames = film(tmp_path / "film.mp4", seconds=0.5, seed=0)
+    model = write(tmp_path / "model.onnx", card("detection"))
+
+    lines = runs("person_finder.py", model, tmp_path / "film.mp4", folder=tmp_path)
+
+    assert len(lines) == len(frames)
+    assert all(re.fullmatch(r"nobody|x +[\d.]+  y +[\d.]+  size [\d.]+", line) for line in lines)
+
+
+@pytest.mark.slow
+def test_the_segmenter_shows_a_picture_beside_its_shapes(tmp_path):
+    runs("squeezenet_fcn.py", "--epochs", "1", "--out", "run", folder=tmp_path)
+
+    rows, columns, channels = read_picture(tmp_path / "run/first.png").shape
+    assert (rows, columns, channels) == (96, 2 * 128, 3)
