@@ -52,7 +52,7 @@ def curve(n=20, average=0.7):
 
 def log(epochs):
     return [
-        {"epoch": e, "train/loss": 2 / e, "validation/accuracy": 1 - 0.5 / e, "lr": 1e-3}
+        {"epoch": e, "main/loss": 2 / e, "validation/main/accuracy": 1 - 0.5 / e, "lr": 1e-3}
         for e in range(1, epochs + 1)
     ]
 
@@ -117,12 +117,12 @@ def test_a_compact_count_fits_its_cell(count):
 
 
 def test_the_log_shows_losses_left_and_scores_right_and_marks_the_best(tmp_path, figures):
-    rows = [*log(5), {"epoch": 6, "train/loss": 0.1, "validation/accuracy": 0.4}]
+    rows = [*log(5), {"epoch": 6, "main/loss": 0.1, "validation/main/accuracy": 0.4}]
 
-    draw_log(tmp_path / "curves.png", rows, best="validation/accuracy")
+    draw_log(tmp_path / "curves.png", rows, best="validation/main/accuracy")
 
     left, right = figures[0].axes
-    assert [line.get_label() for line in left.get_lines()] == ["train loss"]
+    assert [line.get_label() for line in left.get_lines()] == ["training loss"]
     shown = [line.get_label() for line in right.get_lines()]
     assert shown == ["validation accuracy", "best: 90.0 %"]
     assert right.get_lines()[1].get_xdata() == [5]

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from akitsu.data.formats.registry import ReaderOptions, read
+from akitsu.data.formats.registry import read
 from akitsu.data.generated.digits_table import digits_table
 from akitsu.data.generated.film import film
 from akitsu.data.sample import Dataset
-from akitsu.files import read_json, write_text
+from akitsu.files import read_json
 from akitsu.recipes import directory
 from akitsu.recipes.finish import flat
 from akitsu.recipes.recipe import load
@@ -25,6 +25,7 @@ from akitsu.recipes.train import train
 from akitsu.report.evaluation import truth_of
 from akitsu.report.page import Facts, Picture, Section, Text, write_page
 from akitsu.report.page import Scores as ScoresSection
+from akitsu.report.submission import write_submission
 from akitsu.report.worst import Entry, draw_worst
 from akitsu.runtime.drawing import readable_scale
 from akitsu.runtime.frames import with_channels
@@ -93,7 +94,8 @@ def tour(out: Path, *, say: Say) -> Tour:
         "extensions.evaluate=[5, epoch]",
     ]
     what = _chapter("What is it", "digits", out / "what", settings=small, say=say)
-    submission = _submit(what.folder / directory.MODEL, table.test, out / "submission.csv")
+    submission = out / "submission.csv"
+    write_submission(Recognizer(what.folder / directory.MODEL), table.test, submission)
     say("2 of 3: where is it? Digits in cluttered scenes, as boxes.")
     where = _chapter("Where is it", "scenes-boxes", out / "where", settings=[], say=say)
     say("3 of 3: what shape is it? The same scenes, pixel by pixel.")
@@ -114,7 +116,7 @@ def _chapter(question: str, recipe: str, folder: Path, *, settings: list[str], s
     train(loaded, folder, say=say)
     recognizer = Recognizer(folder / directory.MODEL)
     data = loaded.data
-    dataset = read(data.path, data.validation, format=data.format, options=ReaderOptions())
+    dataset = read(data.path, data.validation, format=data.format)
     picture = folder.parent / f"{folder.name}.png"
     _draw(picture, recognizer, dataset)
     metrics = read_json(folder / directory.METRICS)
@@ -140,15 +142,6 @@ def _draw(path: Path, recognizer: Recognizer, dataset: Dataset) -> None:
             drawn = [each.draw(frame, scale=scale) for each in (truth, result)]
             entries.append((frame, drawn[0], drawn[1], sample.name))
     draw_worst(path, entries)
-
-
-def _submit(model: Path, table: Path, path: Path) -> Path:
-    recognizer = Recognizer(model)
-    images: Any = read(table, "all", format="pixel-csv", options=ReaderOptions(recognizer.classes))
-    labels = recognizer.predict_inputs(images.images)["probabilities"].argmax(1)
-    lines = "".join(f"{number},{label}\n" for number, label in enumerate(labels.tolist(), 1))
-    write_text(path, "ImageId,Label\n" + lines)
-    return path
 
 
 WATCHER = """

@@ -141,5 +141,7 @@ def _mark_best(axes: Axes, at: list[float], values: np.ndarray, *, lowest: bool)
 
 
 def _words(key: str) -> str:
+    """`main/loss` as "training loss", `validation/main/miou` as "validation mean IoU"."""
     *scopes, name = key.split("/")
-    return " ".join([*scopes, TITLES.get(name, name.replace("_", " "))])
+    shown = ["training"] if scopes == ["main"] else [scope for scope in scopes if scope != "main"]
+    return " ".join([*shown, TITLES.get(name, name.replace("_", " "))])

@@ -50,33 +50,13 @@ def predict(
 def _predict_table(
     recognizer: Recognizer, table: Path, output: Path, force: bool, as_json: bool
 ) -> None:
-    from akitsu.data.formats.registry import ReaderOptions, read
-    from akitsu.errors import DataError, ModelFileError, OutputError
-    from akitsu.files import write_text
+    from akitsu.errors import OutputError
+    from akitsu.report.submission import write_submission
 
-    if recognizer.task != "classification":
-        raise ModelFileError(
-            f"a table of pixels is for classifiers, and this model does {recognizer.task}",
-            where=table,
-            do="name pictures or a folder of them",
-        )
-    if output.exists() and not force:
+    if output.exists() and not force:  # before the work, not after it
         raise OutputError("this file exists already", where=output, do="add --force to replace it")
-    options = ReaderOptions(classes=recognizer.classes)
-    rows: Any = read(table, "all", format="pixel-csv", options=options)
-    wanted = (*recognizer.card.input_hw, recognizer.card.channels)
-    if rows.images.shape[1:] != wanted:
-        raise DataError(
-            f"pictures of {rows.images.shape[1]} x {rows.images.shape[2]} pixels where the model "
-            f"wants {wanted[0]} x {wanted[1]}",
-            where=table,
-            do="use the table that belongs to the model's training data",
-        )
-    labels = recognizer.predict_inputs(rows.images)["probabilities"].argmax(1)
-    names = [recognizer.classes[label] for label in labels]
-    lines = [f"{number},{name}\n" for number, name in enumerate(names, 1)]
-    write_text(output, "ImageId,Label\n" + "".join(lines), force=force)
-    _end({"rows": len(lines), "file": str(output)}, f"{len(lines)} rows: {output}", as_json)
+    rows = write_submission(recognizer, table, output, force=force)
+    _end({"rows": rows, "file": str(output)}, f"{rows} rows: {output}", as_json)
 
 
 def _predict_pictures(
