@@ -32,6 +32,7 @@ docs: $(VENV)/.installed
 
 bench: $(VENV)/.installed demo
 	$(BIN)/python benchmarks/resume.py
+	$(BIN)/python benchmarks/footprint.py
 	$(BIN)/python benchmarks/robot.py demo/where/model.onnx
 
 clean:
