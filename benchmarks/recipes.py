@@ -4,15 +4,16 @@
     python benchmarks/recipes.py bccd --data bccd/ --robot-python robot/bin/python
 
 Runs `akitsu train` as a user would, then `akitsu evaluate` on the run and on its model file: their
-scores must agree to 0.1 points (one point is a hundredth), else the exit is 1. Give with
---robot-python an environment that has the base install only. Other busy processes make the time
-worthless, and with it what was learned by then.
+scores must agree to 0.1 points (one point is a hundredth), and the memory must stay below the
+limits here, else the exit is 1. Give with --robot-python an environment that has the base install
+only. Other busy processes make the time worthless.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import resource
 import shlex
 import subprocess
@@ -25,6 +26,7 @@ from typing import Any
 from akitsu.files import read_json, write_json
 
 POINTS_ALLOWED = 0.1
+MEGABYTES_ALLOWED = {"digits": 1500, "camvid": 3000}
 
 
 def main() -> int:
@@ -34,7 +36,9 @@ def main() -> int:
         document = measure(arguments, out)
     print(table(document))
     write_json(arguments.output or Path("docs/results") / f"{arguments.recipe}.json", document)
-    return 0 if document["model_file"]["points_apart"] <= POINTS_ALLOWED else 1
+    allowed = MEGABYTES_ALLOWED.get(arguments.recipe, math.inf)
+    agree = document["model_file"]["points_apart"] <= POINTS_ALLOWED
+    return 0 if agree and document["peak_megabytes"] <= allowed else 1
 
 
 def parsed_arguments() -> argparse.Namespace:

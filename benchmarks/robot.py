@@ -4,7 +4,8 @@
 
 The peer is onnxruntime alone on the same file: the frame squeezed into the input by OpenCV, the
 graph run, its outputs left as they are. Both take turns, each time in a new process, so that the
-machine's moods fall on both; medians over the rounds are compared.
+machine's moods fall on both; medians over the rounds are compared. Exit 1 if akitsu takes more than
+the limits below.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ print(json.dumps({{"seconds": seconds, "megabytes": peak, "imported": heavy}}))
 """
 
 
-def main() -> None:
+def main() -> int:
     arguments = parsed_arguments()
     card = Recognizer(arguments.model).card
     threads = available_threads()
@@ -82,6 +83,8 @@ def main() -> None:
     print(table(document))
     if arguments.output is not None:
         write_json(arguments.output, document)
+    ours = document["medians"]["akitsu"]
+    return 0 if all(ours[key] <= most for key, most in document["allowed"].items()) else 1
 
 
 def parsed_arguments() -> argparse.Namespace:
@@ -144,4 +147,4 @@ def table(document: dict) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
