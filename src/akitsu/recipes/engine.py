@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from inspect import signature
 from typing import Literal
 
 import torch
 from lightning_fabric import Fabric
 from torch import nn
 
+from akitsu.errors import RecipeError
 from akitsu.recipes.recipe import OptimizerSettings, Recipe, ScheduleSettings
 from akitsu.runtime.threads import available_threads
 from akitsu.training import schedules
@@ -65,11 +67,20 @@ def make_optimizer(model: nn.Module, settings: OptimizerSettings) -> torch.optim
 
 
 def make_schedule(settings: ScheduleSettings) -> schedules.Schedule:
-    """The learning-rate schedule of a recipe."""
+    """The learning-rate schedule of a recipe.
+
+    Raises:
+        RecipeError: If an exponential schedule shall end at 0, which it never reaches.
+    """
     if settings.name == "one-cycle":
         return schedules.one_cycle(warmup=settings.warmup, final=settings.final)
-    if settings.name == "cosine":
-        return schedules.cosine(final=settings.final)
-    if settings.name == "linear":
-        return schedules.linear(final=settings.final)
-    return schedules.constant()
+    if settings.name == "exponential" and settings.final == 0:
+        raise RecipeError(
+            "an exponential schedule never comes to 0",
+            where="schedule.final",
+            do="write what is left at the end, such as 0.01",
+        )
+    build = getattr(schedules, settings.name)
+    wanted = {"final": settings.final, **settings.model_dump(exclude_none=True)}
+    own = {name: wanted[name] for name in signature(build).parameters if name in wanted}
+    return schedules.warmed_up(build(**own), part=settings.warmup)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -66,11 +66,25 @@ class OptimizerSettings(Section):
 
 
 class ScheduleSettings(Section):
-    """How the learning rate moves over the run."""
+    """How the learning rate moves over the run; what is null is the schedule's own default."""
 
-    name: Literal["one-cycle", "cosine", "linear", "constant"] = "one-cycle"
+    name: Literal[
+        "one-cycle",
+        "cosine",
+        "linear",
+        "polynomial",
+        "exponential",
+        "inverse",
+        "step",
+        "multistep",
+        "constant",
+    ] = "one-cycle"
     warmup: float = Field(default=0.05, ge=0, lt=1)
     final: float = Field(default=0.0, ge=0)
+    power: float | None = Field(default=None, gt=0)
+    gamma: float | None = Field(default=None, gt=0)
+    parts: int | None = Field(default=None, ge=1)
+    at: tuple[Annotated[float, Field(gt=0, lt=1)], ...] | None = None
 
 
 class AugmentSettings(Section):

@@ -71,7 +71,9 @@ def train(recipe: Recipe, out: Path | None = None, *, say: Say, force: bool = Fa
     started_at_s = monotonic()
     registry.entry(recipe.model.name, task=recipe.task)
     registry.require_options(recipe.model.name, recipe.model.options)
-    make_task(recipe.task, recipe.loss)  # a misspelt key shall cost no reading of pictures
+    # A wrong key shall cost no reading of pictures.
+    make_task(recipe.task, recipe.loss)
+    schedule = make_schedule(recipe.schedule)
     check(recipe, say)
     training_set = read_split(recipe, recipe.data.train)
     validation_set = read_split(recipe, recipe.data.validation)
@@ -100,7 +102,7 @@ def train(recipe: Recipe, out: Path | None = None, *, say: Say, force: bool = Fa
         make_optimizer(network.model, recipe.optimizer),
         loss=_loss_of(network),
         fabric=fabric,
-        schedule=make_schedule(recipe.schedule),
+        schedule=schedule,
         clip_norm=recipe.optimizer.clip_norm,
         average=average,
     )
