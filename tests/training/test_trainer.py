@@ -51,7 +51,13 @@ def test_training_ends_where_it_was_told_to(trainer, stop, last):
     assert (ours.updater.iteration, ours.last_iteration) == (last, last)
 
 
-@pytest.mark.parametrize("stop", [(0, "epoch"), (3, "hours"), (3.5, "epoch"), 3])
+def test_half_an_epoch_ends_with_the_batch_that_fills_it(trainer):
+    """Epochs are of five batches here."""
+    assert trainer(stop=(2.5, "epoch")).last_iteration == 13
+    assert trainer(stop=(0.1, "epoch")).last_iteration == 1
+
+
+@pytest.mark.parametrize("stop", [(0, "epoch"), (3, "hours"), (3.5, "iteration"), 3])
 def test_an_end_that_is_none_is_refused(trainer, stop):
     with pytest.raises(RecipeError, match=r"stop: .* says no moment"):
         trainer(stop=stop)

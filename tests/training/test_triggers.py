@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
 from types import SimpleNamespace
 
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from akitsu.errors import RecipeError
-from akitsu.training.triggers import IntervalTrigger, TimeTrigger, make_trigger
+from akitsu.training.triggers import IntervalTrigger, ManualTrigger, TimeTrigger, make_trigger
 
 
 @dataclass
@@ -21,8 +23,9 @@ class Clock:
 def at(iteration: int, batches_per_epoch: int) -> SimpleNamespace:
     epoch, rest = divmod(iteration, batches_per_epoch)
     new = iteration > 0 and rest == 0
+    batches = SimpleNamespace(batches_per_epoch=batches_per_epoch)
     return SimpleNamespace(
-        updater=SimpleNamespace(iteration=iteration, epoch=epoch, is_new_epoch=new)
+        updater=SimpleNamespace(iteration=iteration, epoch=epoch, is_new_epoch=new, batches=batches)
     )
 
 
@@ -44,6 +47,33 @@ def test_an_iteration_trigger_fires_every_n_iterations(n, iterations):
     fired = [i for i in range(iterations + 1) if trigger(at(i, 5))]
 
     assert fired == list(range(n, iterations + 1, n))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.fractions(Fraction(1, 12), 4, max_denominator=12), st.integers(1, 30))
+def test_a_part_of_an_epoch_ends_with_the_batch_that_fills_it(part, batches_per_epoch):
+    trigger, iterations = IntervalTrigger(float(part), "epoch"), 4 * batches_per_epoch
+
+    fired = [i for i in range(iterations + 1) if trigger(at(i, batches_per_epoch))]
+
+    ends = {ceil(part * batches_per_epoch * k) for k in range(1, iterations * 20)}
+    assert fired == sorted(end for end in ends if end <= iterations)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.fractions(Fraction(1, 12), 4, max_denominator=12)), st.integers(1, 30))
+def test_a_manual_trigger_fires_with_the_batch_that_fills_each_moment(moments, batches_per_epoch):
+    trigger = ManualTrigger(tuple(map(float, moments)), "epoch")
+
+    fired = [i for i in range(4 * batches_per_epoch + 1) if trigger(at(i, batches_per_epoch))]
+
+    assert fired == sorted({ceil(moment * batches_per_epoch) for moment in moments})
+
+
+def test_a_manual_trigger_counts_iterations_too():
+    trigger = ManualTrigger((1, 7), "iteration")
+
+    assert [i for i in range(20) if trigger(at(i, 5))] == [1, 7]
 
 
 @settings(max_examples=50, deadline=None)
@@ -83,7 +113,19 @@ def test_a_trigger_is_given_back_as_it_is():
 
 
 @pytest.mark.parametrize(
-    "spec", [(0, "epoch"), (-1, "epoch"), (1.5, "epoch"), (True, "epoch"), (1, "epochs"), 7, "ab"]
+    "spec",
+    [
+        (0, "epoch"),
+        (-1, "epoch"),
+        (0.0, "epoch"),
+        (float("nan"), "epoch"),
+        (float("inf"), "epoch"),
+        (1.5, "iteration"),
+        (True, "epoch"),
+        (1, "epochs"),
+        7,
+        "ab",
+    ],
 )
 def test_what_says_no_moment_is_refused_with_what_would(spec):
     with pytest.raises(RecipeError, match=r"trigger: .* says no moment; write it like \[100, "):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -14,7 +15,7 @@ from akitsu.training.extension import Extension, FunctionExtension
 from akitsu.training.extensions.snapshot import Snapshot
 from akitsu.training.interrupts import Interrupts
 from akitsu.training.reporter import Observation, observing
-from akitsu.training.triggers import Trigger, TriggerSpec, interval, make_trigger
+from akitsu.training.triggers import TIE, Trigger, TriggerSpec, interval, make_trigger
 from akitsu.training.updater import Updater
 
 
@@ -33,7 +34,8 @@ class Trainer:
 
     Args:
         updater: What learns.
-        stop: When the training ends: `(5, "epoch")` or `(1000, "iteration")`.
+        stop: When the training ends: `(5, "epoch")`, also `(0.5, "epoch")`, or
+            `(1000, "iteration")`.
         out: The folder that extensions write to.
 
     Attributes:
@@ -55,7 +57,8 @@ class Trainer:
     def __init__(self, updater: Updater, *, stop: Sequence[Any], out: Path) -> None:
         n, unit = interval(stop, units=("epoch", "iteration"), where="stop")
         self.updater, self.out = updater, out
-        self.last_iteration = n if unit == "iteration" else n * updater.batches.batches_per_epoch
+        length = 1 if unit == "iteration" else updater.batches.batches_per_epoch
+        self.last_iteration = ceil(n * length - TIE)
         updater.last_iteration = self.last_iteration
         self.observation: Observation = {}
         self._entries: list[_Entry] = []

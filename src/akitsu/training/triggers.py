@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import floor, inf
 from typing import TYPE_CHECKING, Any
 
 from akitsu.errors import RecipeError
@@ -12,27 +13,53 @@ if TYPE_CHECKING:
     from akitsu.training.trainer import Trainer
 
 Trigger = Callable[["Trainer"], bool]
-# A trigger, or its short form: (10, "iteration"), (1, "epoch"), (600, "second"); None is never.
+# A trigger, or its short form: (10, "iteration"), (1, "epoch"), (0.5, "epoch"), (600, "second");
+# None is never.
 TriggerSpec = Trigger | Sequence[Any] | None
+
+# Three tenths of an epoch of ten batches are 3.0000000000000004 in floating point.
+TIE = 1e-9
 
 
 @dataclass(frozen=True)
 class IntervalTrigger:
-    """Fires every `n` iterations, or at every `n`-th end of an epoch.
+    """Fires every `n` iterations or epochs; a part of an epoch ends with the batch that fills it.
 
     It remembers nothing: asked twice in one iteration, or first asked after a resume, it says
     the same. (The idea is that of pytorch-pfn-extras' IntervalTrigger.)
     """
 
-    n: int
+    n: float
     unit: str
 
     def __call__(self, trainer: Trainer) -> bool:
         """Whether this iteration is such a moment."""
         updater = trainer.updater
-        if self.unit == "epoch":
-            return updater.is_new_epoch and updater.epoch % self.n == 0
-        return updater.iteration > 0 and updater.iteration % self.n == 0
+        length = self.n * (updater.batches.batches_per_epoch if self.unit == "epoch" else 1)
+        now, before = (
+            floor(iteration / length + TIE)
+            for iteration in (updater.iteration, updater.iteration - 1)
+        )
+        return updater.iteration > 0 and now > before
+
+
+@dataclass(frozen=True)
+class ManualTrigger:
+    """Fires at the moments of a list, such as `ManualTrigger((1, 2.5, 4), "epoch")`.
+
+    `ManualTrigger((1,), "iteration")` fires once, after the first. It remembers nothing.
+    """
+
+    at: tuple[float, ...]
+    unit: str
+
+    def __call__(self, trainer: Trainer) -> bool:
+        """Whether this iteration is the first that is not before one of them."""
+        updater = trainer.updater
+        length = updater.batches.batches_per_epoch if self.unit == "epoch" else 1
+        return any(
+            updater.iteration - 1 < moment * length - TIE <= updater.iteration for moment in self.at
+        )
 
 
 class TimeTrigger:
@@ -66,8 +93,8 @@ def make_trigger(spec: TriggerSpec) -> Trigger:
     """The trigger of a short form.
 
     Args:
-        spec: `(n, "iteration")`, `(n, "epoch")`, `(n, "second")`, None for never, or a trigger,
-            which is given back.
+        spec: `(n, "iteration")`, `(n, "epoch")` (also 0.5), `(n, "second")`, None for never, or a
+            trigger, which is given back.
 
     Raises:
         RecipeError: If it is none of these.
@@ -80,11 +107,11 @@ def make_trigger(spec: TriggerSpec) -> Trigger:
     return TimeTrigger(n) if unit == "second" else IntervalTrigger(n, unit)
 
 
-def interval(spec: Sequence[Any], *, units: tuple[str, ...], where: str) -> tuple[int, str]:
+def interval(spec: Sequence[Any], *, units: tuple[str, ...], where: str) -> tuple[float, str]:
     """The two parts of `[n, unit]`, checked.
 
     Args:
-        spec: A whole number above 0 and one of `units`.
+        spec: A whole number above 0 (of epochs also a part) and one of `units`.
         units: The units that make sense here.
         where: The name of the setting, for the message.
 
@@ -94,5 +121,7 @@ def interval(spec: Sequence[Any], *, units: tuple[str, ...], where: str) -> tupl
     match spec:
         case [int() as n, str() as unit] if n > 0 and unit in units and n is not True:
             return n, unit
+        case [float() as n, "epoch"] if 0 < n < inf and "epoch" in units:
+            return n, "epoch"
     choices = " or ".join(f'[100, "{unit}"]' for unit in units)
     raise RecipeError(f"{spec!r} says no moment", where=where, do=f"write it like {choices}")
