@@ -45,14 +45,17 @@ def page(folder: Path) -> str:
 def trainings(found: dict[str, Any]) -> str:
     lines = [
         "## Trainings\n",
-        "| command | score | 95 % interval | pictures | whole command | memory | model file |",
+        "```text",
+        *(document["command"] for document in found.values()),
+        "```\n",
+        "| recipe | score | 95 % interval | pictures | whole command | memory | model file |",
         "|---|---|---|---|---|---|---|",
     ]
-    for document in found.values():
+    for name, document in found.items():
         key = next(name for name in SCORES if name in document["scores"])
         score = document["scores"][key]
         lines.append(
-            f"| `{document['command']}` | {SCORES[key]} {score['value']:.2%} "
+            f"| `{name}` | {SCORES[key]} {score['value']:.2%} "
             f"| {score['low']:.2%} to {score['high']:.2%} | {document['pictures']} "
             f"| {document['seconds']:.0f} s | {document['peak_megabytes']} MB "
             f"| {document['model_file']['points_apart']:.2f} points apart |"
