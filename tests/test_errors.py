@@ -110,4 +110,4 @@ def test_a_missing_package_is_a_sentence_with_the_command():
 
 
 def test_an_installed_package_passes():
-    require("numpy", extra="train", purpose="training")
+    assert require("numpy", extra="train", purpose="training") is None

@@ -78,6 +78,8 @@ def test_the_frames_are_left_as_they_were(tmp_path):
 
     drawn(tmp_path, [(frame, frame[::-1], frame[:, ::-1], "a view with negative strides")])
 
+    assert (frame == RED).all()
+
 
 def test_no_picture_at_all_is_an_error_with_advice(tmp_path):
     with pytest.raises(DataError, match="no picture to show; score at least one"):

@@ -21,6 +21,11 @@ def test_a_report_that_nobody_collects_is_no_error():
     with scope("main"):
         report({"loss": 1.0})
 
+    observation = {}
+    with observing(observation):
+        pass
+    assert observation == {}
+
 
 def test_a_tensor_stays_a_tensor_without_its_graph():
     observation = {}

@@ -100,7 +100,13 @@ def test_the_loss_runs_in_the_precision_of_fabric(updater, precision, dtype):
 
 def test_double_precision_reaches_the_pictures_too(updater):
     """Here Fabric's wrapper does more than autocast, and must not be left out."""
-    updater(schedule=None, precision="64-true").update()
+    ours = updater(schedule=None, precision="64-true")
+    before = ours.model[0].weight.detach().clone()
+
+    ours.update()
+
+    assert ours.model[0].weight.dtype == torch.float64
+    assert not torch.equal(ours.model[0].weight, before)
 
 
 def test_on_one_device_the_loss_gets_the_model_without_a_wrapper(updater):

@@ -31,9 +31,14 @@ def test_equal_weights_give_equal_bytes_whatever_their_memory_format(tmp_path):
 def test_a_weight_that_two_layers_share_is_written(tmp_path):
     model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     model[1].weight = model[0].weight
+    written = model[0].weight.detach().clone()
     save_weights(model, tmp_path / "w.safetensors")
+    nn.init.zeros_(model[0].weight)
 
     load_weights(model, tmp_path / "w.safetensors")
+
+    assert torch.equal(model[0].weight, written)
+    assert model[1].weight is model[0].weight
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 40, b"\x05\x00\x00\x00\x00\x00\x00\x00{}"])
