@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from akitsu.errors import RecipeError
 from akitsu.recipes.engine import make_schedule
-from akitsu.recipes.recipe import load
+from akitsu.recipes.recipe import ScheduleSettings, load
 
-NAMES = (
-    "cosine",
-    "linear",
-    "polynomial",
-    "exponential",
-    "inverse",
-    "step",
-    "multistep",
-    "constant",
-)
+NAMES = get_args(ScheduleSettings.model_fields["name"].annotation)
 
 
 def schedule(*settings):
@@ -42,6 +35,11 @@ def test_the_keys_of_a_schedule_reach_it():
     assert schedule("name=step", "parts=2", "gamma=0.3", "warmup=0")(0.5) == pytest.approx(0.3)
     assert schedule("name=multistep", "at=[0.4]", "warmup=0")(0.4) == pytest.approx(0.1)
     assert schedule("name=inverse", "gamma=3", "power=0.5", "warmup=0")(1.0) == pytest.approx(0.5)
+
+
+def test_a_key_of_another_schedule_is_refused():
+    with pytest.raises(RecipeError, match=r"^schedule.power: cosine has no power; leave this key"):
+        schedule("name=cosine", "power=2")
 
 
 def test_an_exponential_way_to_nothing_is_refused():

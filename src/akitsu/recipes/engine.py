@@ -70,17 +70,23 @@ def make_schedule(settings: ScheduleSettings) -> schedules.Schedule:
     """The learning-rate schedule of a recipe.
 
     Raises:
-        RecipeError: If an exponential schedule shall end at 0, which it never reaches.
+        RecipeError: If a key is set that the schedule does not know, or an exponential one shall
+            end at 0, which it never reaches.
     """
-    if settings.name == "one-cycle":
-        return schedules.one_cycle(warmup=settings.warmup, final=settings.final)
+    build = getattr(schedules, settings.name.replace("-", "_"))
+    known = signature(build).parameters
+    wanted = settings.model_dump(exclude={"name"}, exclude_none=True)
+    for key in wanted.keys() - known.keys() - {"warmup", "final"}:
+        raise RecipeError(
+            f"{settings.name} has no {key}", where=f"schedule.{key}", do="leave this key out"
+        )
     if settings.name == "exponential" and settings.final == 0:
         raise RecipeError(
             "an exponential schedule never comes to 0",
             where="schedule.final",
             do="write what is left at the end, such as 0.01",
         )
-    build = getattr(schedules, settings.name)
-    wanted = {"final": settings.final, **settings.model_dump(exclude_none=True)}
-    own = {name: wanted[name] for name in signature(build).parameters if name in wanted}
-    return schedules.warmed_up(build(**own), part=settings.warmup)
+    schedule: schedules.Schedule = build(**{key: wanted[key] for key in wanted if key in known})
+    if "warmup" in known:  # it rises in its own way
+        return schedule
+    return schedules.warmed_up(schedule, part=settings.warmup)

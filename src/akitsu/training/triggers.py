@@ -17,7 +17,7 @@ Trigger = Callable[["Trainer"], bool]
 # None is never.
 TriggerSpec = Trigger | Sequence[Any] | None
 
-# Three tenths of an epoch of ten batches are 3.0000000000000004 in floating point.
+# In iterations: seven tenths of an epoch of ten batches may be 7.000000000000001 of them.
 TIE = 1e-9
 
 
@@ -37,7 +37,7 @@ class IntervalTrigger:
         updater = trainer.updater
         length = self.n * (updater.batches.batches_per_epoch if self.unit == "epoch" else 1)
         now, before = (
-            floor(iteration / length + TIE)
+            floor((iteration + TIE) / length)
             for iteration in (updater.iteration, updater.iteration - 1)
         )
         return updater.iteration > 0 and now > before
