@@ -93,10 +93,6 @@ def run(arguments: list[str]) -> int:
         return MISTAKE
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output, such as `head`, has seen enough.
-        sys.stderr.close()
-        return DONE
     except Exception:
         traceback.print_exc()
         _say("this is a fault of akitsu, not of yours: please report it with the lines above")

@@ -10,13 +10,16 @@ from torch.nn import functional as F
 
 
 def conv_norm_relu(
-    in_channels: int, out_channels: int, kernel_size: int = 3, stride: int = 1
+    in_channels: int,
+    out_channels: int,
+    kernel_size: int = 3,
+    stride: int = 1,
+    padding: int | None = None,
 ) -> nn.Sequential:
-    """A "same" convolution without bias, batch normalisation, ReLU."""
+    """A convolution without bias, batch normalisation, ReLU; padding None is "same"."""
+    padding = kernel_size // 2 if padding is None else padding
     return nn.Sequential(
-        nn.Conv2d(
-            in_channels, out_channels, kernel_size, stride, padding=kernel_size // 2, bias=False
-        ),
+        nn.Conv2d(in_channels, out_channels, kernel_size, stride, padding, bias=False),
         nn.BatchNorm2d(out_channels),
         nn.ReLU(inplace=True),
     )

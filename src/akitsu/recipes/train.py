@@ -16,7 +16,7 @@ from akitsu import __version__
 from akitsu.data import memory
 from akitsu.data.augment import Augmentation
 from akitsu.data.formats.findings import Finding, raise_if_broken
-from akitsu.data.formats.registry import find_reader
+from akitsu.data.formats.registry import Reader, find_reader
 from akitsu.data.memory import Batch, PicturesInMemory
 from akitsu.data.sample import Dataset
 from akitsu.errors import RecipeError, nearest
@@ -74,7 +74,7 @@ def train(recipe: Recipe, out: Path | None = None, *, say: Say, force: bool = Fa
     # A wrong key shall cost no reading of pictures.
     make_task(recipe.task, recipe.loss)
     schedule = make_schedule(recipe.schedule)
-    check(recipe, say)
+    reader = check(recipe, say)
     training_set = read_split(recipe, recipe.data.train)
     validation_set = read_split(recipe, recipe.data.validation)
     folder, resumed = directory.prepare(recipe, out, force=force)
@@ -87,7 +87,7 @@ def train(recipe: Recipe, out: Path | None = None, *, say: Say, force: bool = Fa
         channels=recipe.model.channels,
         pad_value=recipe.model.pad_value,
     )
-    card = make_card(recipe, pictures, format_name=_format(recipe))
+    card = make_card(recipe, pictures, format_name=reader.name)
     write_text(folder / directory.CARD, card.to_json() + "\n")
     torch.manual_seed(recipe.seed)
     network = build_network(recipe, card)
@@ -128,11 +128,11 @@ def train(recipe: Recipe, out: Path | None = None, *, say: Say, force: bool = Fa
     return folder
 
 
-def check(recipe: Recipe, say: Say) -> list[Finding]:
+def check(recipe: Recipe, say: Say) -> Reader:
     """The doctor's checks on both splits, before anything else.
 
     Returns:
-        The warnings, if there are only those.
+        The reader of the recipe's format; warnings alone are only counted.
 
     Raises:
         FaultsError: With every error, unless the recipe skips what is broken.
@@ -156,7 +156,7 @@ def check(recipe: Recipe, say: Say) -> list[Finding]:
             f"{len(findings)} findings in the data ({', '.join(kinds)}): see them all with "
             f"`akitsu doctor {recipe.data.path}`"
         )
-    return findings
+    return reader
 
 
 def make_card(recipe: Recipe, pictures: PicturesInMemory, *, format_name: str) -> ModelCard:
@@ -186,11 +186,6 @@ def make_card(recipe: Recipe, pictures: PicturesInMemory, *, format_name: str) -
             "pictures": len(pictures),
         },
     )
-
-
-def _format(recipe: Recipe) -> str:
-    path = Path(recipe.data.path) if recipe.data.path else None
-    return find_reader(path, recipe.data.format).name
 
 
 def _fetcher(

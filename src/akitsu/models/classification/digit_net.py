@@ -13,16 +13,8 @@ from collections.abc import Sequence
 from torch import nn
 
 from akitsu.errors import ShapeError
+from akitsu.models.blocks import conv_norm_relu
 from akitsu.models.registry import register
-
-
-def conv_norm_relu(in_channels: int, out_channels: int, size: int, padding: int) -> list[nn.Module]:
-    """A convolution without bias, batch normalisation, ReLU."""
-    return [
-        nn.Conv2d(in_channels, out_channels, size, padding=padding, bias=False),
-        nn.BatchNorm2d(out_channels),
-        nn.ReLU(inplace=True),
-    ]
 
 
 @register("digit-net", task="classification", paper="arXiv:1502.03167", year=2015)
@@ -48,7 +40,7 @@ def digit_net(
     first, second, third = widths
     padding = 0 if min(input_hw) >= 20 else 2
     sides = [side - 4 + 2 * padding for side in input_hw]
-    layers = conv_norm_relu(in_channels, first, 5, padding)
+    layers = [*conv_norm_relu(in_channels, first, 5, padding=padding)]
 
     def pool() -> None:
         if min(sides) >= 8:
@@ -56,8 +48,8 @@ def digit_net(
             sides[:] = [side // 2 for side in sides]
 
     pool()
-    layers += conv_norm_relu(first, second, 3, 1) + conv_norm_relu(second, second, 3, 1)
+    layers += [*conv_norm_relu(first, second), *conv_norm_relu(second, second)]
     pool()
-    layers += conv_norm_relu(second, third, 3, 1) + conv_norm_relu(third, third, 3, 0)
+    layers += [*conv_norm_relu(second, third), *conv_norm_relu(third, third, padding=0)]
     sides = [side - 2 for side in sides]
     return nn.Sequential(*layers, nn.Flatten(), nn.Linear(third * sides[0] * sides[1], classes))
