@@ -12,12 +12,9 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import os
-import platform
 import statistics
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,7 +25,7 @@ from rich.table import Table
 
 from akitsu.data.formats.registry import read
 from akitsu.files import write_json
-from akitsu.runtime.threads import available_threads
+from akitsu.recipes.directory import environment
 
 Arrays = tuple[np.ndarray, np.ndarray]
 Way = Callable[[Path], Arrays]
@@ -115,22 +112,8 @@ def _print(medians: dict[str, float], path: Path) -> None:
 
 
 def _document(results: list[dict[str, object]]) -> dict[str, object]:
-    packages = [name for name in ("akitsu", "numpy", "pandas", "polars") if find_spec(name)]
-    return {
-        "tables": results,
-        "versions": {"python": platform.python_version(), **{p: version(p) for p in packages}},
-        "hardware": {"cpu": _cpu(), "cores": os.cpu_count(), "threads": available_threads()},
-        "date": datetime.now(UTC).date().isoformat(),
-    }
-
-
-def _cpu() -> str:
-    lines = Path("/proc/cpuinfo")
-    if lines.is_file():
-        for line in lines.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
+    peers = {name: version(name) for name in ("pandas", "polars") if find_spec(name)}
+    return {"tables": results, "environment": environment(peers=peers)}
 
 
 def _arguments() -> argparse.Namespace:

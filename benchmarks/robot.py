@@ -12,15 +12,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import subprocess
 import sys
-from importlib.metadata import version
 from pathlib import Path
 
 from akitsu.files import write_json
+from akitsu.recipes.directory import environment
 from akitsu.runtime.recognizer import Recognizer
 from akitsu.runtime.threads import available_threads
 
@@ -79,7 +77,7 @@ def main() -> int:
             run = measured(body, given)
             if turn:  # the first only warms the disk's cache
                 runs[name].append(run)
-    document = summary(runs, card=card, threads=threads)
+    document = summary(runs, card=card)
     print(table(document))
     if arguments.output is not None:
         write_json(arguments.output, document)
@@ -103,7 +101,7 @@ def measured(body: str, given: list[object]) -> dict:
     return json.loads(run.stdout)
 
 
-def summary(runs: dict[str, list[dict]], *, card, threads: int) -> dict:
+def summary(runs: dict[str, list[dict]], *, card) -> dict:
     medians = {
         name: {
             "seconds": round(statistics.median(run["seconds"] for run in own), 4),
@@ -122,16 +120,7 @@ def summary(runs: dict[str, list[dict]], *, card, threads: int) -> dict:
         "medians": medians,
         "ratio": {key: round(ours[key] / peer[key], 3) for key in ("seconds", "megabytes")},
         "allowed": {"seconds": SECONDS_ALLOWED, "megabytes": MEGABYTES_ALLOWED},
-        "versions": {
-            name: version(name)
-            for name in ("akitsu", "onnxruntime", "opencv-python-headless", "numpy")
-        },
-        "hardware": {
-            "machine": platform.machine(),
-            "cores": os.cpu_count(),
-            "threads": threads,
-            "python": platform.python_version(),
-        },
+        "environment": environment(),
     }
 
 

@@ -21,7 +21,7 @@ WEIGHTS = "best.safetensors"
 MODEL = "model.onnx"
 # Written last: a run that has it is complete.
 METRICS = "metrics.json"
-PACKAGES = ("torch", "numpy", "onnxruntime", "lightning_fabric")
+PACKAGES = ("torch", "numpy", "onnxruntime", "opencv_python_headless", "lightning_fabric")
 
 
 def prepare(recipe: Recipe, out: Path | None, *, force: bool = False) -> tuple[Path, bool]:
