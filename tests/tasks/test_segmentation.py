@@ -84,6 +84,14 @@ def test_a_smaller_map_meets_one_pixel_of_each_position(full, stride, seed):
         assert (found < edges[1:].reshape(shape)).all()
 
 
+def test_the_greatest_chance_stays_inside_the_mask(monkeypatch):
+    """The last number below 1, added to 159 in single precision, is 160."""
+    monkeypatch.setattr(torch, "rand", lambda shape: torch.full(shape, 1 - 2**-24))
+    places = torch.arange(320 * 320).reshape(1, 320, 320)
+
+    assert masks_at(places, (160, 160))[0, -1, -1] == 320 * 320 - 1
+
+
 def test_no_pixel_of_a_position_is_preferred():
     torch.manual_seed(0)
     places = torch.arange(16).reshape(1, 4, 4)

@@ -70,6 +70,14 @@ def test_a_manual_trigger_fires_with_the_batch_that_fills_each_moment(moments, b
     assert fired == sorted({ceil(moment * batches_per_epoch) for moment in moments})
 
 
+def test_a_moment_that_floating_point_misses_is_met():
+    """5/3 of 7 batches, three times, are 35; 7/3 of 27 are 63. Doubles say a little otherwise."""
+    every, once = IntervalTrigger(5 / 3, "epoch"), ManualTrigger((7 / 3,), "epoch")
+
+    assert [i for i in range(30, 40) if every(at(i, 7))] == [35]
+    assert [i for i in range(60, 70) if once(at(i, 27))] == [63]
+
+
 def test_a_manual_trigger_counts_iterations_too():
     trigger = ManualTrigger((1, 7), "iteration")
 
