@@ -11,6 +11,8 @@ from PIL import Image
 
 from akitsu.errors import DataError, OutputError
 from akitsu.runtime.pictures import (
+    decode_mask,
+    decode_picture,
     list_pictures,
     picture_size,
     read_mask,
@@ -277,3 +279,20 @@ def test_a_picture_is_not_replaced_unless_forced(tmp_path):
 def test_an_unknown_suffix_is_refused(tmp_path):
     with pytest.raises(OutputError, match=r"not written as \.bmp"):
         write_picture(tmp_path / "a.bmp", NOISE)
+
+
+def test_the_content_of_a_file_reads_as_the_file_does(tmp_path):
+    """Pictures in shards are decoded from memory; turned, grey and torn ones as anywhere else."""
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "turned.png"
+    Image.fromarray(np.arange(12, dtype=np.uint8).reshape(3, 4)).save(path, exif=exif)
+    content = path.read_bytes()
+
+    assert (decode_picture(content, where="a.tar") == read_picture(path)).all()
+    assert decode_picture(content, where="a.tar", grey=True).shape == (4, 3, 1)
+    assert (decode_mask(content, where="a.tar") == read_mask(path)).all()
+    with pytest.raises(DataError, match=r"a\.tar, record 3: a broken picture"):
+        decode_picture(content[:-20], where="a.tar, record 3")
+    with pytest.raises(DataError, match=r"a\.tar, record 3: an empty file"):
+        decode_mask(b"", where="a.tar, record 3")

@@ -6,6 +6,7 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -63,9 +64,28 @@ def read_picture(
         DataError: If the file is missing, empty, too large, broken, or not a picture.
     """
     with _opened(Path(path), max_pixels=max_pixels) as image:
-        upright = _upright(image)
-        pixels = np.array(_eight_bit(upright, where=Path(path)).convert("L" if grey else "RGB"))
-    return pixels.reshape(*pixels.shape[:2], 1 if grey else 3)
+        return _pixels(image, grey=grey, where=Path(path))
+
+
+def decode_picture(
+    content: bytes, *, where: str | Path, grey: bool = False, max_pixels: int = MAX_PIXELS
+) -> NDArray[np.uint8]:
+    """The same for a picture that is a part of another file.
+
+    Args:
+        content: What a file of its own would hold.
+        where: Its place, for messages.
+        grey: One channel instead of three.
+        max_pixels: Larger pictures are refused before they are decoded.
+
+    Returns:
+        (H, W, 3) RGB or (H, W, 1) grey, uint8.
+
+    Raises:
+        DataError: As `read_picture`.
+    """
+    with _sound(BytesIO(content), where=where, max_pixels=max_pixels) as image:
+        return _pixels(image, grey=grey, where=where)
 
 
 def read_mask(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.uint8]:
@@ -78,21 +98,22 @@ def read_mask(path: str | Path, *, max_pixels: int = MAX_PIXELS) -> NDArray[np.u
         DataError: As `read_picture`, and if the mask is a colour picture or has indices over 255.
     """
     with _opened(Path(path), max_pixels=max_pixels) as image:
-        step = _grey_step(image)
-        indices = np.array(_upright(image))
-        mode = image.mode
-    if mode not in ("L", "P", "1") and not mode.startswith("I"):
-        raise DataError(
-            f"a colour picture ({mode}) where class indices belong",
-            where=path,
-            do="save the mask as a grey or palette PNG whose values are the class indices",
-        )
-    if indices.size and not 0 <= int(indices.min()) <= int(indices.max()) <= 255:
-        worst = int(indices.max()) if indices.max() > 255 else int(indices.min())
-        raise DataError(
-            f"class index {worst} where 0 to 255 belong", where=path, do="save 8-bit class indices"
-        )
-    return indices.astype(np.uint8) // np.uint8(step)
+        return _indices(image, where=Path(path))
+
+
+def decode_mask(
+    content: bytes, *, where: str | Path, max_pixels: int = MAX_PIXELS
+) -> NDArray[np.uint8]:
+    """The same for a mask that is a part of another file, whose place `where` is for messages.
+
+    Returns:
+        (H, W) uint8 class indices.
+
+    Raises:
+        DataError: As `read_mask`.
+    """
+    with _sound(BytesIO(content), where=where, max_pixels=max_pixels) as image:
+        return _indices(image, where=where)
 
 
 def picture_size(path: str | Path) -> tuple[int, int]:
@@ -147,6 +168,30 @@ def write_picture(path: str | Path, image: NDArray[np.uint8], *, force: bool = T
         Image.fromarray(np.ascontiguousarray(pixels)).save(temporary, format=kind, quality=95)
 
 
+def _pixels(image: Image.Image, *, grey: bool, where: str | Path) -> NDArray[np.uint8]:
+    upright = _upright(image)
+    pixels = np.array(_eight_bit(upright, where=where).convert("L" if grey else "RGB"))
+    return pixels.reshape(*pixels.shape[:2], 1 if grey else 3)
+
+
+def _indices(image: Image.Image, *, where: str | Path) -> NDArray[np.uint8]:
+    step = _grey_step(image)
+    indices = np.array(_upright(image))
+    mode = image.mode
+    if mode not in ("L", "P", "1") and not mode.startswith("I"):
+        raise DataError(
+            f"a colour picture ({mode}) where class indices belong",
+            where=where,
+            do="save the mask as a grey or palette PNG whose values are the class indices",
+        )
+    if indices.size and not 0 <= int(indices.min()) <= int(indices.max()) <= 255:
+        worst = int(indices.max()) if indices.max() > 255 else int(indices.min())
+        raise DataError(
+            f"class index {worst} where 0 to 255 belong", where=where, do="save 8-bit class indices"
+        )
+    return indices.astype(np.uint8) // np.uint8(step)
+
+
 @contextmanager
 def _opened(path: Path, *, max_pixels: int | None) -> Iterator[Image.Image]:
     """A picture whose header has been read and found sound; errors within become a DataError."""
@@ -154,12 +199,18 @@ def _opened(path: Path, *, max_pixels: int | None) -> Iterator[Image.Image]:
         file = path.open("rb")
     except (OSError, ValueError) as error:
         raise _cannot_open(path, error) from error
-    with file, _quiet_pillow():
+    with file, _sound(file, where=path, max_pixels=max_pixels) as image:
+        yield image
+
+
+@contextmanager
+def _sound(file: BinaryIO, *, where: str | Path, max_pixels: int | None) -> Iterator[Image.Image]:
+    with _quiet_pillow():
         start = file.read(512)
         if not start:
-            raise DataError("an empty file", where=path, do="copy or download it again")
+            raise DataError("an empty file", where=where, do="copy or download it again")
         try:
-            yield _header(file, start=start, path=path, max_pixels=max_pixels)
+            yield _header(file, start=start, where=where, max_pixels=max_pixels)
         except DataError:
             raise
         # A broken file makes Pillow's decoders raise nearly anything (SyntaxError, struct.error,
@@ -167,23 +218,25 @@ def _opened(path: Path, *, max_pixels: int | None) -> Iterator[Image.Image]:
         except Exception as error:
             raise DataError(
                 f"a broken picture ({str(error).strip() or type(error).__name__})",
-                where=path,
+                where=where,
                 do="copy or download it again",
             ) from error
 
 
-def _header(file: BinaryIO, *, start: bytes, path: Path, max_pixels: int | None) -> Image.Image:
+def _header(
+    file: BinaryIO, *, start: bytes, where: str | Path, max_pixels: int | None
+) -> Image.Image:
     try:
         image = _open_at_start(file)
     except Image.DecompressionBombError as error:
-        raise _too_large(path, size="", limit=max_pixels or MAX_PIXELS) from error
+        raise _too_large(where, size="", limit=max_pixels or MAX_PIXELS) from error
     except UnidentifiedImageError as error:
-        raise DataError(_not_a_picture(start), where=path, do="delete or replace it") from error
+        raise DataError(_not_a_picture(start), where=where, do="delete or replace it") from error
     if max_pixels is None:
         return image
     width, height = image.size
     if width * height > max_pixels:
-        raise _too_large(path, size=f" of {width} x {height}", limit=max_pixels)
+        raise _too_large(where, size=f" of {width} x {height}", limit=max_pixels)
     if isinstance(image, PngImageFile):
         # While decoding, Pillow skips the checksums of the pixel data; one flipped bit would pass.
         image.verify()
@@ -217,7 +270,7 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _eight_bit(image: Image.Image, *, where: Path) -> Image.Image:
+def _eight_bit(image: Image.Image, *, where: str | Path) -> Image.Image:
     if image.mode.startswith("I;16"):
         return Image.fromarray((np.array(image).astype(np.uint16) >> 8).astype(np.uint8))
     if image.mode in ("I", "F"):
@@ -260,6 +313,6 @@ def _not_a_picture(start: bytes) -> str:
     return "not a picture of a known kind, or a broken one"
 
 
-def _too_large(path: Path, *, size: str, limit: int) -> DataError:
+def _too_large(where: str | Path, *, size: str, limit: int) -> DataError:
     what = f"a picture{size} with more than {limit:,} pixels"
-    return DataError(what, where=path, do="shrink it first")
+    return DataError(what, where=where, do="shrink it first")
