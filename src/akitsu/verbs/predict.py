@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from akitsu.verbs.bulk_output import is_table_of_rows, predict_rows, require_rows
 
 if TYPE_CHECKING:
     from akitsu.runtime.recognizer import Recognizer
@@ -16,34 +19,78 @@ EXAMPLE = "akitsu predict runs/digits/latest test.csv.gz --output submission.csv
 TABLES = (".csv", ".csv.gz")
 
 
+class Engine(StrEnum):
+    """Who fills a .parquet table."""
+
+    local = "local"
+    ray = "ray"
+
+
 def predict(
     target: Annotated[Path, typer.Argument(help="A run's folder, or a model file (.onnx).")],
     inputs: Annotated[
-        list[Path], typer.Argument(help="Pictures, folders, or one table of pixels.")
+        list[str],
+        typer.Argument(
+            help="Pictures, folders, or one table of pixels; for a .parquet output also tar "
+            "archives, Parquet files and addresses (s3://…)."
+        ),
     ],
     output: Annotated[
         Path | None,
-        typer.Option(help="submission.csv for a table; a folder for pictures (predictions)."),
+        typer.Option(
+            help="submission.csv for a table; a folder for pictures (predictions); "
+            "X.parquet for a row a picture, however many there are."
+        ),
     ] = None,
     score_threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="Leave out boxes that score less.")
     ] = None,
+    engine: Annotated[
+        Engine | None,
+        typer.Option(help="Fill X.parquet in this process (local), or by many workers (ray)."),
+    ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Threads of local, or workers of ray; without it, all there are."),
+    ] = None,
+    masks: Annotated[bool, typer.Option("--masks", help="Keep each mask in X.parquet.")] = False,
+    retry_errors: Annotated[
+        bool, typer.Option("--retry-errors", help="Do the broken pictures in X.parquet again.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace what is in the output.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the predictions as JSON.")] = False,
 ) -> None:
     """Recognise pictures, or every row of a table of pixels.
 
     A table gives a submission (ImageId,Label); pictures give predictions.json and each picture
-    with its result drawn on it. No PyTorch is needed.
+    with its result drawn on it. With --output X.parquet each picture becomes a row, a broken one a
+    row with its error, and a command that was killed goes on where it was. No PyTorch is needed.
     """
+    if output is not None and is_table_of_rows(output):
+        predict_rows(
+            target,
+            inputs,
+            output,
+            as_json=json,
+            score_threshold=score_threshold,
+            masks=masks,
+            engine=engine or Engine.local,
+            workers=workers,
+            force=force,
+            retry_errors=retry_errors,
+        )
+        return
+    asked = {"--engine": engine, "--workers": workers, "--masks": masks}
+    require_rows(inputs, {**asked, "--retry-errors": retry_errors})
     from akitsu.runtime.recognizer import Recognizer
 
     recognizer = Recognizer(target)
-    if len(inputs) == 1 and inputs[0].name.lower().endswith(TABLES):
-        _predict_table(recognizer, inputs[0], output or Path("submission.csv"), force, json)
+    paths = [Path(text) for text in inputs]
+    if len(paths) == 1 and paths[0].name.lower().endswith(TABLES):
+        _predict_table(recognizer, paths[0], output or Path("submission.csv"), force, json)
     else:
         _predict_pictures(
-            recognizer, inputs, output or Path("predictions"), score_threshold, force, json
+            recognizer, paths, output or Path("predictions"), score_threshold, force, json
         )
 
 
