@@ -10,7 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from akitsu.errors import RecipeError
-from akitsu.training.triggers import IntervalTrigger, ManualTrigger, TimeTrigger, make_trigger
+from akitsu.training.triggers import (
+    IntervalTrigger,
+    ManualTrigger,
+    OnceTrigger,
+    TimeTrigger,
+    make_trigger,
+)
 
 
 @dataclass
@@ -102,6 +108,24 @@ def test_a_time_trigger_fires_when_its_seconds_have_passed_since_it_fired():
             fired.append(clock.elapsed_s)
 
     assert fired == [13, 23]
+
+
+@pytest.mark.parametrize(("again", "second"), [(False, [False, False]), (True, [True, False])])
+def test_a_once_trigger_fires_once_and_after_a_resume_only_where_that_is_wished(again, second):
+    trigger, resumed = (OnceTrigger(again_after_resume=again) for _ in range(2))
+
+    first = [trigger(at(i, 5)) for i in (3, 4, 5)]
+    resumed.load_state_dict(trigger.state_dict())
+
+    assert first == [True, False, False]
+    assert [resumed(at(i, 5)) for i in (6, 7)] == second
+
+
+def test_a_once_trigger_that_was_saved_before_it_fired_fires_after_the_resume():
+    trigger = OnceTrigger()
+    trigger.load_state_dict(OnceTrigger().state_dict())
+
+    assert trigger(at(9, 5))
 
 
 @pytest.mark.parametrize("spec", [(10, "iteration"), [10, "iteration"]])

@@ -84,6 +84,32 @@ class TimeTrigger:
         return True
 
 
+class OnceTrigger:
+    """Fires in the first iteration in which it is asked, and never again.
+
+    Args:
+        again_after_resume: Fire once more in the first iteration after each resume.
+    """
+
+    def __init__(self, *, again_after_resume: bool = False) -> None:
+        self.again_after_resume = again_after_resume
+        self._fired = False
+
+    def __call__(self, trainer: Trainer) -> bool:  # noqa: ARG002
+        """Whether it has not fired before."""
+        fires = not self._fired
+        self._fired = True
+        return fires
+
+    def state_dict(self) -> dict[str, Any]:
+        """Whether it has fired."""
+        return {"fired": self._fired}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state_dict`."""
+        self._fired = state["fired"] and not self.again_after_resume
+
+
 def never(trainer: Trainer) -> bool:  # noqa: ARG001
     """Does not fire; an extension with `at_end` acts at the end all the same."""
     return False
