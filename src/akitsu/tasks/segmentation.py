@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from akitsu.data.memory import Batch, PicturesInMemory
+from akitsu.data.streamed import StreamedPictures
 from akitsu.errors import RecipeError
 from akitsu.tasks.task import Task
 
@@ -45,11 +46,16 @@ class Segmentation(Task):
         self.class_weights = class_weights
         self.weights: Tensor | None = None
 
-    def prepare(self, pictures: PicturesInMemory) -> None:
-        """Count the classes of the training masks."""
-        if self.class_weights == "log":
+    def prepare(self, pictures: PicturesInMemory | StreamedPictures) -> None:
+        """Count the classes of the training masks; of a streamed set, those of a part of them."""
+        if self.class_weights != "log":
+            return
+        classes = len(pictures.classes)
+        if isinstance(pictures, StreamedPictures):
+            self.weights = weights_of_counts(pictures.mask_counts()[:classes])
+        else:
             assert pictures.masks is not None
-            self.weights = logarithmic_weights(pictures.masks, len(pictures.classes))
+            self.weights = logarithmic_weights(pictures.masks, classes)
 
     def loss(self, model: nn.Module, images: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Cross-entropy and soft overlap.
@@ -138,6 +144,12 @@ def logarithmic_weights(masks: Tensor, classes: int) -> Tensor:
     Returns:
         (K,) float32.
     """
-    counts = torch.bincount(masks.flatten().to(torch.int64), minlength=256)[:classes].double()
-    weights = 1 / torch.log(RARE_CONSTANT + counts / counts.sum().clamp(min=1))
+    return weights_of_counts(
+        torch.bincount(masks.flatten().to(torch.int64), minlength=256)[:classes]
+    )
+
+
+def weights_of_counts(counts: Tensor) -> Tensor:
+    """The same from (K,) pixels of each class."""
+    weights = 1 / torch.log(RARE_CONSTANT + counts.double() / counts.sum().clamp(min=1))
     return (weights / weights.mean()).float()
