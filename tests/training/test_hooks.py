@@ -132,6 +132,28 @@ def test_noise_differs_by_parameter_iteration_seed_and_optimizer():
     assert len(set(drawn)) == len(drawn)
 
 
+class Sharded(torch.Tensor):
+    """As much of a DTensor as the noise looks at."""
+
+    def to_local(self):
+        return self.as_subclass(torch.Tensor)
+
+
+@pytest.mark.parametrize(("kind", "alike"), [(torch.Tensor, True), (Sharded, False)])
+def test_two_processes_draw_alike_unless_they_hold_different_parts(kind, alike):
+    def draw(rank):
+        parameter = nn.Parameter(torch.zeros(5))
+        parameter.grad = torch.zeros(5).as_subclass(kind)
+        optimizer = torch.optim.SGD([parameter], lr=1.0)
+        fabric = SimpleNamespace(global_rank=rank)
+        updater = SimpleNamespace(iteration=0, optimizers={"main": optimizer}, fabric=fabric)
+        GradientNoise(1.0)(updater, optimizer)
+        return parameter.grad.tolist()
+
+    assert any(draw(0))
+    assert (draw(0) == draw(1)) is alike
+
+
 def test_noise_leaves_the_global_random_numbers_alone():
     before = torch.get_rng_state()
 

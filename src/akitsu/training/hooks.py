@@ -115,7 +115,8 @@ class GradientNoise:
     (arXiv:1511.06807, section 3.)
 
     The noise follows from seed, iteration and optimizer alone: a resumed run draws what an
-    unbroken one would, every process draws the same, and nobody else's random numbers change.
+    unbroken one would, and nobody else's random numbers change. Every process draws the same,
+    unless each holds another part of the parameters.
 
     Args:
         eta: Variance in the first iteration; the paper takes 0.01, 0.3 or 1.
@@ -138,17 +139,22 @@ class GradientNoise:
     def __call__(self, updater: Updater, optimizer: Optimizer) -> None:
         """Add the noise."""
         deviation = (self.eta / (1 + updater.iteration) ** self.gamma) ** 0.5
-        parameters = _learning(optimizer)
-        place = list(updater.optimizers.values()).index(optimizer)
-        seed = mixed(self.seed, NOISE, updater.iteration, place)
+        parts = [_own_part(gradient) for gradient in _gradients(_learning(optimizer))]
+        seed = self._seed(updater, optimizer)
         # One a device: a model that is spread over two needs one on each.
         generators = {
             device: torch.Generator(device).manual_seed(seed)
-            for device in {parameter.device for parameter in parameters}
+            for device in {part.device for part in parts}
         }
-        for gradient in _gradients(parameters):
-            noise = torch.empty_like(gradient).normal_(generator=generators[gradient.device])
-            gradient.add_(noise, alpha=deviation)
+        for part in parts:
+            noise = torch.empty_like(part).normal_(generator=generators[part.device])
+            part.add_(noise, alpha=deviation)
+
+    def _seed(self, updater: Updater, optimizer: Optimizer) -> int:
+        place = list(updater.optimizers.values()).index(optimizer)
+        sharded = any(_is_sharded(gradient) for gradient in _gradients(_learning(optimizer)))
+        process = updater.fabric.global_rank if sharded else 0
+        return mixed(self.seed, NOISE, updater.iteration, place, process)
 
 
 class GradientLARS:
@@ -192,6 +198,16 @@ def _learning(optimizer: Optimizer) -> list[Tensor]:
 
 def _gradients(parameters: list[Tensor]) -> list[Tensor]:
     return [parameter.grad for parameter in parameters if parameter.grad is not None]
+
+
+def _is_sharded(gradient: Tensor) -> bool:
+    """Whether it is a DTensor, of which each process holds a part (fully sharded training)."""
+    return hasattr(gradient, "to_local")
+
+
+def _own_part(gradient: Tensor) -> Tensor:
+    part: Tensor = gradient.to_local() if hasattr(gradient, "to_local") else gradient
+    return part
 
 
 def _require(holds: bool, what: str, *, where: str, do: str) -> None:

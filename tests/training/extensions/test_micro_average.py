@@ -73,7 +73,7 @@ def test_a_run_resumed_anywhere_averages_like_the_unbroken_one(trainer, iteratio
 
 def test_a_misspelt_key_is_answered_at_its_first_moment(trainer):
     ours = counted(trainer(stop=(6, "iteration")))
-    ours.extend(MicroAverage("corect", "total", result_key="x"), name="misspelt")
+    ours.extend(MicroAverage("corrct", "total", result_key="x"), name="misspelt")
 
-    with pytest.raises(TrainingError, match=r"MicroAverage: corect is not .* 5; write correct"):
+    with pytest.raises(TrainingError, match=r"MicroAverage: corrct is not .* 5; write correct"):
         ours.run()

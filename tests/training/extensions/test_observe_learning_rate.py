@@ -29,7 +29,7 @@ def test_the_rate_of_each_update_is_reported(trainer):
 
 def test_an_optimizer_that_there_is_not_is_answered_with_one_that_there_is(trainer):
     ours = trainer()
-    ours.extend(ObserveLearningRate("mian"))
+    ours.extend(ObserveLearningRate("mainn"))
 
-    with pytest.raises(TrainingError, match="there is no optimizer 'mian'; write main"):
+    with pytest.raises(TrainingError, match="there is no optimizer 'mainn'; write main"):
         ours.run()
