@@ -33,7 +33,7 @@ def shuffled(
     """
     # A sequence hashes both numbers: seed 1 in epoch 0 has nothing to do with seed 0 in epoch 1.
     state = np.random.SeedSequence((seed, epoch))
-    generator = torch.Generator().manual_seed(int(state.generate_state(1, np.uint64)[0]) >> 1)
+    generator = torch.Generator().manual_seed(int(state.generate_state(1, np.uint64)[0]))
     if block is None:
         return torch.randperm(n, generator=generator)
     blocks = torch.split(torch.arange(n), max(1, block))

@@ -100,7 +100,8 @@ def open_index(folder: Path, *, pictures: int) -> NDArray[np.void]:
     file = folder / INDEX
     advice = "copy it again, or write the shards anew with akitsu convert"
     try:
-        index: NDArray[np.void] = np.load(file, mmap_mode="r", allow_pickle=False)
+        # np.load would open a ZIP and unpack pickles as well.
+        index: NDArray[np.void] = np.lib.format.open_memmap(file, mode="r")
     # A broken header makes NumPy raise one of several, EOFError among them.
     except Exception as error:
         what = getattr(error, "strerror", None) or "this is no index of shards"

@@ -123,7 +123,11 @@ def sample_of(parts: dict[str, bytes], *, task: str, where: str) -> Sample:
 
 def _with_boxes(image: NDArray[np.uint8], meta: Meta, *, where: str) -> Sample:
     boxes = np.array(meta.boxes or (), np.float32).reshape(-1, 4)
-    labels = np.array(meta.labels or (), np.int64)
+    try:
+        labels = np.array(meta.labels or (), np.int64)
+    except OverflowError as error:
+        what = "a class index of more than 64 bits"
+        raise DataError(what, where=where, do=ADVICE) from error
     difficult = None if meta.difficult is None else np.array(meta.difficult, np.bool_)
     if len(labels) != len(boxes) or (difficult is not None and len(difficult) != len(boxes)):
         what = f"{len(labels)} labels for {len(boxes)} boxes"
