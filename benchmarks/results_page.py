@@ -8,6 +8,7 @@ A test asks that the page is what this program makes of the files.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,8 +39,9 @@ def page(folder: Path) -> str:
         path.stem: json.loads(path.read_text(encoding="utf-8")) for path in folder.glob("*.json")
     }
     parts = [HEAD, trainings({name: found[name] for name in RECIPES})]
-    parts += [speed(found), start(found), resumed(found["resume"]), machine(found["digits"])]
-    return "\n".join(parts)
+    parts += [speed(found), start(found), resumed(found["resume"])]
+    parts += [write(found[name]) for name, write in OPTIONAL.items() if name in found]
+    return "\n".join([*parts, machine(found["digits"])])
 
 
 def trainings(found: dict[str, Any]) -> str:
@@ -145,6 +147,80 @@ def resumed(document: dict[str, Any]) -> str:
     )
 
 
+def loop(document: dict[str, Any]) -> str:
+    rows = [
+        (
+            each["name"],
+            f"{each['best_microseconds']:.0f} µs",
+            f"{each['median_microseconds']:.0f} µs",
+            f"{each['times_the_hand_written']:.2f}",
+        )
+        for each in document["contenders"]
+    ]
+    environment = document["environment"]
+    apart = max(each["weights_apart"] or 0 for each in document["contenders"])
+    weights = f"the same weights to {apart:.1g}" if apart else "the same weights to the last bit"
+    versions = [f"{name} {own}." for name, own in environment["peers"].items()]
+    return "\n".join(
+        [
+            "## What the Trainer costs\n",
+            *table(("loop", "iteration, best", "median", "ratio of the best"), rows),
+            "",
+            f"{document['iterations']:,} iterations of a network so small (three linear layers, "
+            f"batch {document['batch_size']}) that the loop shows; the trainers keep a log and "
+            f"draw a bar; threads: {environment['threads']}. All that are given the same random "
+            f"numbers end at {weights}.\n",
+            " ".join([*versions, *document["left_out"]]) + "\n",
+        ]
+    )
+
+
+def stall(document: dict[str, Any]) -> str:
+    return (
+        "## What a snapshot costs\n\n"
+        f"With a training state of {document['megabytes']} MB the loop stalls for "
+        f"{document['stall_ms']:.0f} ms a snapshot; with the writing beside it, it costs "
+        f"{document['cost_ms']:.0f} ms of training.\n"
+    )
+
+
+def faults(document: dict[str, Any]) -> str:
+    rows = [
+        (
+            each["fault"],
+            str(each["tried"]),
+            str(each["work_lost_iterations"]),
+            "the same" if each["same_result"] else "DIFFERENT",
+        )
+        for each in document["faults"]
+    ]
+    head = ("fault", "tried", "work lost, iterations", "result of the run left alone")
+    return "\n".join(["## Faults\n", *table(head, rows), ""])
+
+
+def bulk(document: dict[str, Any]) -> str:
+    first = document["ways"][0]["pictures_per_second"]
+    rows = [
+        (
+            each["name"],
+            f"{each['pictures_per_second']:,.0f}",
+            f"{each['pictures_per_second'] / first:.2f}",
+        )
+        for each in document["ways"]
+    ]
+    head = (f"{document['pictures']:,} pictures", "pictures a second", "times the first")
+    return "\n".join(["## Many pictures\n", *table(head, rows), ""])
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """The lines of a table of Markdown."""
+    return [_line(head), "|" + "---|" * len(head), *(_line(row) for row in rows)]
+
+
+def _line(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
 def machine(document: dict[str, Any]) -> str:
     environment = document["environment"]
     versions = ", ".join(f"{name} {own}" for name, own in environment["versions"].items())
@@ -153,6 +229,15 @@ def machine(document: dict[str, Any]) -> str:
         f"{environment['processor']}, {environment['system']}, Python {environment['python']}, "
         f"{versions}; {environment['engine']}; seed {environment['seed']}.\n"
     )
+
+
+# Sections of files that a benchmark may not have written yet, in the order of the page.
+OPTIONAL: dict[str, Callable[[dict[str, Any]], str]] = {
+    "faults": faults,
+    "trainer": loop,
+    "snapshot_stall": stall,
+    "bulk": bulk,
+}
 
 
 if __name__ == "__main__":

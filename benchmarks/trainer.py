@@ -154,7 +154,7 @@ def trained(contender: Contender, job: Job) -> Tensor:
 def chainer(python: str, job: Job) -> dict[str, Any]:
     """What `chainer_trainer.py` says: its microseconds and Chainer's version."""
     script = Path(__file__).with_name("chainer_trainer.py")
-    words = [len(job.order), BATCH_SIZE, WARM_UP, job.folder]
+    words = [len(job.labels), BATCH_SIZE, WARM_UP, job.folder]
     command = [python, str(script), *map(str, words)]
     threads = str(available_threads())
     variables = {**os.environ, "OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}

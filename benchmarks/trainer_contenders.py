@@ -48,16 +48,17 @@ class Job:
         generator = torch.Generator().manual_seed(seed)
         self.inputs = torch.rand(samples, PIXELS, generator=generator)
         self.labels = torch.randint(0, CLASSES, (samples,), generator=generator)
-        self.order = torch.randperm(samples, generator=generator)
+        # As akitsu shuffles, so that all have the same batches.
+        batches = ShuffledBatches(samples, BATCH_SIZE, seed=seed, fetch=lambda plan: plan.indices)
+        self.order = [next(batches) for _ in range(batches.batches_per_epoch)]
         self.seed, self.folder = seed, folder
         self._fetched, self._started_s, self._ended_s = 0, 0.0, 0.0
 
     def __len__(self) -> int:
-        return len(self.order) // BATCH_SIZE
+        return len(self.order)
 
     def __iter__(self) -> Iterator[Batch]:
-        for first in range(0, len(self) * BATCH_SIZE, BATCH_SIZE):
-            yield self.fetch(self.order[first : first + BATCH_SIZE])
+        return map(self.fetch, self.order)
 
     @property
     def microseconds(self) -> float:
@@ -113,9 +114,7 @@ def akitsu(job: Job, **options: Any) -> nn.Module:
     def loss(network: nn.Module, batch: Batch) -> dict[str, Tensor]:
         return {"loss": F.cross_entropy(network(batch[0]), batch[1])}
 
-    batches = ShuffledBatches(
-        len(job.order), BATCH_SIZE, seed=job.seed, fetch=fetch, order=lambda *_: job.order
-    )
+    batches = ShuffledBatches(len(job.labels), BATCH_SIZE, seed=job.seed, fetch=fetch)
     fabric = Fabric(accelerator="cpu", devices=1)
     updater = Updater(batches, model, optimizer, loss=loss, fabric=fabric, **options)
     trainer = Trainer(updater, stop=(1, "epoch"), out=job.folder)

@@ -1,0 +1,101 @@
+"""A section of the page is there when its file is, and says what the file says."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from tests.benchmarks.conftest import BENCHMARKS
+
+RESULTS = BENCHMARKS.parent / "docs/results"
+
+
+def contender(name: str, best: float, *, ratio: float, apart: float | None) -> dict:
+    return {
+        "name": name,
+        "best_microseconds": best,
+        "median_microseconds": best + 10,
+        "times_the_hand_written": ratio,
+        "weights_apart": apart,
+    }
+
+
+PLANTED = {
+    "faults": (
+        {
+            "faults": [
+                {"fault": "full disk", "tried": 3, "work_lost_iterations": 7, "same_result": True},
+                {"fault": "lost card", "tried": 1, "work_lost_iterations": 0, "same_result": False},
+            ]
+        },
+        ["| full disk | 3 | 7 | the same |", "| lost card | 1 | 0 | DIFFERENT |"],
+    ),
+    "trainer": (
+        {
+            "contenders": [
+                contender("hand-written", 500.4, ratio=1.0, apart=0.0),
+                contender("akitsu", 515.0, ratio=1.029, apart=0.0),
+                contender("Chainer Trainer", 1300.0, ratio=2.598, apart=None),
+            ],
+            "iterations": 1875,
+            "batch_size": 32,
+            "left_out": ["Lightning Trainer: lightning is not installed."],
+            "environment": {"threads": 2, "peers": {"chainer": "7.8.1"}},
+        },
+        [
+            "| akitsu | 515 µs | 525 µs | 1.03 |",
+            "1,875 iterations",
+            "the same weights to the last bit",
+            "chainer 7.8.1. Lightning Trainer: lightning is not installed.\n",
+        ],
+    ),
+    "snapshot_stall": (
+        {"megabytes": 100, "stall_ms": 21.4, "cost_ms": 88.6},
+        ["100 MB the loop stalls for 21 ms a snapshot", "89 ms of training"],
+    ),
+    "bulk": (
+        {
+            "pictures": 24000,
+            "ways": [
+                {"name": "one process", "pictures_per_second": 1500.0},
+                {"name": "two processes", "pictures_per_second": 2700.0},
+            ],
+        },
+        ["| 24,000 pictures |", "| two processes | 2,700 | 1.80 |"],
+    ),
+}
+
+
+@pytest.fixture
+def results(tmp_path):
+    """The published files but for those whose section is tried."""
+    for path in RESULTS.glob("*.json"):
+        if path.stem not in PLANTED:
+            shutil.copy(path, tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_file_adds_its_section_and_changes_nothing_else(program, results, name):
+    results_page = program("results_page")
+    document, sentences = PLANTED[name]
+    without = results_page.page(results)
+    (results / f"{name}.json").write_text(json.dumps(document))
+
+    written = results_page.page(results)
+
+    section = results_page.OPTIONAL[name](document)
+    assert written.replace(f"{section}\n", "", 1) == without
+    assert [sentence for sentence in sentences if sentence not in section] == []
+
+
+def test_weights_that_are_only_nearly_the_same_are_not_called_the_same(program):
+    results_page = program("results_page")
+    document = PLANTED["trainer"][0]
+    compiled = contender("compiled", 300.0, ratio=0.6, apart=3e-7)
+
+    section = results_page.loop({**document, "contenders": [*document["contenders"], compiled]})
+
+    assert "end at the same weights to 3e-07." in section
