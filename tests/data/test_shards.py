@@ -160,6 +160,26 @@ def test_a_full_disk_is_a_sentence(tmp_path, monkeypatch):
         write_shards(labelled(1), tmp_path / "set")
 
 
+def test_pictures_are_mixed_by_the_seed_with_all_that_is_theirs(tmp_path):
+    for number in range(12):
+        write_image(tmp_path / "in" / "ab"[number // 6] / f"{number:02d}.png", noise(seed=number))
+    source = registry.read(tmp_path / "in", "all")
+    names = {}
+    for name, seed in (("kept", None), ("one", 1), ("again", 1), ("two", 2)):
+        write_splits({"train": source}, tmp_path / name, seed=seed)
+        shards = registry.read(tmp_path / name, "train")
+        names[name] = [shards[number].name for number in range(12)]
+
+    original = {sample.name: sample for sample in (source[number] for number in range(12))}
+    for number in range(12):
+        assert_same(shards[number], original[shards[number].name])
+        path = tmp_path / "in" / shards[number].name
+        assert shards.encoded(number) == ("png", path.read_bytes())
+    assert names["kept"] == sorted(names["one"]) == sorted(names["two"])
+    assert names["one"] == names["again"] != names["two"]
+    assert names["one"] != names["kept"]
+
+
 def test_nothing_to_write_is_a_sentence(tmp_path):
     with pytest.raises(DataError, match="no pictures; choose another split"):
         write_shards(Listed([]), tmp_path / "set")

@@ -175,7 +175,7 @@ def peak_kb():
     return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
 
 for root in sys.argv[1:]:
-    pictures = StreamedPictures(read(root, "train"), size_hw=(64, 64), channels=3, pad_value=0)
+    pictures = StreamedPictures(read(root, "train"), size_hw=(128, 256), channels=3, pad_value=0)
     for epoch in range(2):
         order = shuffled(len(pictures), seed=0, epoch=epoch, block=pictures.block)
         for indices in order.split(8):

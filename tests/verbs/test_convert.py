@@ -8,7 +8,7 @@ import pytest
 
 from akitsu.cli import run
 from akitsu.data.formats.registry import read
-from tests.data.formats.files import write_lists, write_voc
+from tests.data.formats.files import noise, write_image, write_lists, write_voc
 from tests.data.formats.shard_files import labelled, written
 
 DOG = ("dog", (5, 6, 15, 16))
@@ -27,8 +27,20 @@ def test_every_picture_is_written_once(tmp_path, source, capsys):
     assert run(["convert", str(source), str(out), "--to", "shards"]) == 0
 
     assert capsys.readouterr() == (f"{out}: 2 in train, 1 in val.\n", "")
-    assert [read(out, "train")[i].name for i in range(2)] == ["a.png", "b.png"]
+    assert {read(out, "train")[i].name for i in range(2)} == {"a.png", "b.png"}
     assert run(["doctor", str(out)]) == 0
+
+
+def test_a_set_sorted_by_class_is_mixed(tmp_path):
+    """An epoch mixes a few shards at a time: sorted ones would give batches of one class."""
+    for number in range(20):
+        write_image(tmp_path / "in" / "ab"[number // 10] / f"{number}.png", noise((4, 4)))
+
+    run(["convert", str(tmp_path / "in"), str(tmp_path / "out"), "--to", "shards"])
+
+    shards = read(tmp_path / "out", "train")
+    labels = [shards[number].label for number in range(len(shards))]
+    assert labels != sorted(labels)
 
 
 def test_json_is_one_document(tmp_path, source, capsys):

@@ -24,7 +24,7 @@ from akitsu.data.formats.picture_set import PictureSet
 from akitsu.data.formats.pool import in_threads
 from akitsu.data.formats.shard_index import DESCRIPTION, INDEX, RECORD, Description, Shard
 from akitsu.data.formats.shard_records import LABEL, MASK, META
-from akitsu.data.formats.shards import ShardSet
+from akitsu.data.formats.shard_set import ShardSet
 from akitsu.data.sample import Dataset, Sample
 from akitsu.errors import DataError, OutputError, require
 from akitsu.files import whole_folder, write_json
@@ -41,6 +41,7 @@ def write_shards(
     folder: Path,
     *,
     shard_mb: int = SHARD_MB,
+    seed: int | None = None,
     force: bool = False,
     progress: Progress = iter,
 ) -> Description:
@@ -53,6 +54,9 @@ def write_shards(
         dataset: Any data set; it is read by several threads, a few pictures at a time.
         folder: The folder of the split, as in `people/train`.
         shard_mb: Megabytes (2**20) after which the next shard is begun.
+        seed: Of an order in which the pictures are mixed: an epoch mixes only few shards with one
+            another, and a set sorted by class would come in batches of one class. None keeps the
+            order.
         force: Replace what is in the folder.
         progress: Wraps the indices, to show how far it is.
 
@@ -71,7 +75,9 @@ def write_shards(
         raise OutputError(f"shards of {shard_mb} MB", where="--shard-mb", do="name 1 or more")
     with whole_folder(folder, force=force) as temporary:
         try:
-            return _write(dataset, temporary, shard_bytes=shard_mb * 2**20, progress=progress)
+            order = _order(len(dataset), seed)
+            shard_bytes = shard_mb * 2**20
+            return _write(dataset, temporary, order, shard_bytes=shard_bytes, progress=progress)
         except OutputError:
             raise
         except OSError as error:
@@ -84,6 +90,7 @@ def write_splits(
     folder: Path,
     *,
     shard_mb: int = SHARD_MB,
+    seed: int | None = None,
     force: bool = False,
     progress: Progress = iter,
 ) -> dict[str, Description]:
@@ -94,7 +101,9 @@ def write_splits(
     """
     with whole_folder(folder, force=force) as temporary:
         return {
-            name: write_shards(dataset, temporary / name, shard_mb=shard_mb, progress=progress)
+            name: write_shards(
+                dataset, temporary / name, shard_mb=shard_mb, seed=seed, progress=progress
+            )
             for name, dataset in splits.items()
         }
 
@@ -124,7 +133,14 @@ class _Shards:
             self.index.append(records)
 
 
-def _write(dataset: Dataset, folder: Path, *, shard_bytes: int, progress: Progress) -> Description:
+def _write(
+    dataset: Dataset,
+    folder: Path,
+    order: NDArray[np.int64],
+    *,
+    shard_bytes: int,
+    progress: Progress,
+) -> Description:
     from webdataset import ShardWriter
 
     done, most_boxes, sample = _Shards(folder), 0, None
@@ -132,9 +148,11 @@ def _write(dataset: Dataset, folder: Path, *, shard_bytes: int, progress: Progre
         "%06d.tar", maxcount=len(dataset), maxsize=shard_bytes, opener=done.open, post=done.close,
         verbose=0, encoder=False, mtime=0, user="", group="",
     ) as writer:  # fmt: skip
-        samples = in_threads(dataset.__getitem__, progress(range(len(dataset))))
+        samples = in_threads(
+            lambda number: dataset[int(order[number])], progress(range(len(order)))
+        )
         for number, sample in enumerate(samples):
-            parts = _parts(sample, *_encoded(dataset, number, sample))
+            parts = _parts(sample, *_encoded(dataset, int(order[number]), sample))
             writer.write({"__key__": f"{number:09d}", **parts})
             most_boxes = max(most_boxes, _boxes_to_train_on(sample))
     assert sample is not None
@@ -143,6 +161,10 @@ def _write(dataset: Dataset, folder: Path, *, shard_bytes: int, progress: Progre
     np.save(folder / INDEX, np.concatenate(done.index))
     write_json(folder / DESCRIPTION, asdict(description))
     return description
+
+
+def _order(n: int, seed: int | None) -> NDArray[np.int64]:
+    return np.arange(n) if seed is None else np.random.default_rng(seed).permutation(n)
 
 
 def index_of(tar: bytes) -> NDArray[np.void]:

@@ -89,10 +89,11 @@ def test_one_flipped_bit_is_named(three_shards):
     """Wherever it is: a JPEG or PNG would often decode, to another picture."""
     shard = flip(three_shards, shard=2, at=90_000)
 
-    with pytest.raises(DataError, match="its bytes are not those that were written") as caught:
-        read(three_shards, "train")[4]
+    for index in (4, -2):
+        with pytest.raises(DataError, match="its bytes are not those that were") as caught:
+            read(three_shards, "train")[index]
 
-    assert caught.value.where == f"{shard}, record 0"
+        assert caught.value.where == f"{shard}, record 0"
 
 
 def test_the_doctor_lists_every_broken_shard_and_record(three_shards):
