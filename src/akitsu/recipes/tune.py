@@ -14,6 +14,7 @@ from akitsu.files import read_json, write_json, write_text
 from akitsu.models import registry
 from akitsu.recipes import directory
 from akitsu.recipes.engine import make_schedule
+from akitsu.recipes.one_process import require_one_process
 from akitsu.recipes.recipe import Recipe
 from akitsu.recipes.search_space import SearchSpace, default_space, with_values
 from akitsu.recipes.study import JOURNAL, TRIALS, SharedStudy
@@ -66,6 +67,7 @@ def tune(
         TrainingError: If no trial came to a score.
     """
     space = space or default_space(recipe)
+    require_one_process(recipe, purpose="a search")
     require_runnable(recipe)
     space.require(recipe, check=require_runnable)
     check(recipe, say)

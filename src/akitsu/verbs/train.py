@@ -22,6 +22,14 @@ def train(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change one key of the recipe."),
     ] = None,
+    seeds: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            metavar="N",
+            help="Run N seeds, each in its own folder, and give mean and interval of their scores.",
+        ),
+    ] = None,
     skip_broken: Annotated[
         bool,
         typer.Option(
@@ -60,6 +68,13 @@ def train(
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
+    if seeds is not None:
+        from akitsu.recipes.seeds import DOCUMENT, PICTURE, train_seeds
+        from akitsu.verbs.shown_seeds import show_seeds
+
+        folder = train_seeds(loaded, out, seeds=seeds, say=say, force=force)
+        show_seeds(read_json(folder / DOCUMENT), as_json=json, picture=folder / PICTURE)
+        return
     folder = run(loaded, out, say=say, force=force)
     document = read_json(folder / METRICS)
     show_metrics(
