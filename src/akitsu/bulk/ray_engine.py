@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import socket
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ from akitsu.runtime.threads import VARIABLE, available_threads
 
 ADDRESS = "RAY_ADDRESS"
 """Where this environment variable names a cluster, the work goes there."""
+
+KNOCK_S = 5.0
 
 QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",  # nothing is reported to Ray's makers
@@ -111,14 +114,23 @@ def _started(workers: int | None) -> Iterator[Any]:
 
 def _connect(ray: Any, workers: int | None) -> None:
     options = {"log_to_driver": False, "logging_level": logging.ERROR}
-    with _closed_stderr():
-        if os.environ.get(ADDRESS):
-            ray.init(address="auto", **options)
-        else:
-            processors = workers or available_threads()
+    address = os.environ.get(ADDRESS)
+    if address:
+        _knock(address)
+        ray.init(address="auto", **options)  # which is what the variable says
+    else:
+        processors = workers or available_threads()
+        with _closed_stderr():
             ray.init(address="local", num_cpus=processors, include_dashboard=False, **options)
     context = ray.data.DataContext.get_current()
     context.enable_progress_bars = context.print_on_execution_start = False
+
+
+def _knock(address: str) -> None:
+    """Raise OSError where nobody answers: Ray would wait for minutes, and then end the process."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if host and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=KNOCK_S).close()
 
 
 @contextmanager
