@@ -187,6 +187,16 @@ def test_nothing_to_write_is_a_sentence(tmp_path):
         write_shards(labelled(1), tmp_path / "set", shard_mb=0)
 
 
+def test_pictures_without_labels_are_a_sentence(tmp_path):
+    """As those of a competition's test set; what could be learned from them?"""
+    dataset = Listed([*labelled(2).samples, Sample(noise(), "test.csv:3")])
+
+    with pytest.raises(DataError, match=r"test\.csv:3: a picture without a label; name the parts"):
+        write_shards(dataset, tmp_path / "set")
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_progress_is_told_picture_by_picture(tmp_path):
     told = []
 

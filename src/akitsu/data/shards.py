@@ -13,7 +13,7 @@ from dataclasses import asdict
 from io import BytesIO
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 from zlib import crc32
 
 import numpy as np
@@ -22,6 +22,7 @@ from PIL import Image
 
 from akitsu.data.formats.picture_set import PictureSet
 from akitsu.data.formats.pool import in_threads
+from akitsu.data.formats.registry import Task
 from akitsu.data.formats.shard_index import DESCRIPTION, INDEX, RECORD, Description, Shard
 from akitsu.data.formats.shard_records import LABEL, MASK, META
 from akitsu.data.formats.shard_set import ShardSet
@@ -64,7 +65,7 @@ def write_shards(
         What was written.
 
     Raises:
-        DataError: If the set is empty, or one of its pictures is broken.
+        DataError: If the set is empty, or one of its pictures is broken or has no label.
         OutputError: If the folder is not empty and `force` is False, or cannot be written.
         MissingExtraError: If the extra `shards` is not installed.
     """
@@ -143,7 +144,8 @@ def _write(
 ) -> Description:
     from webdataset import ShardWriter
 
-    done, most_boxes, sample = _Shards(folder), 0, None
+    done, most_boxes = _Shards(folder), 0
+    tasks: set[Task] = set()
     with ShardWriter(
         "%06d.tar", maxcount=len(dataset), maxsize=shard_bytes, opener=done.open, post=done.close,
         verbose=0, encoder=False, mtime=0, user="", group="",
@@ -152,12 +154,13 @@ def _write(
             lambda number: dataset[int(order[number])], progress(range(len(order)))
         )
         for number, sample in enumerate(samples):
+            tasks.add(_task(sample))
             parts = _parts(sample, *_encoded(dataset, int(order[number]), sample))
             writer.write({"__key__": f"{number:09d}", **parts})
             most_boxes = max(most_boxes, _boxes_to_train_on(sample))
-    assert sample is not None
+    (task,) = tasks
     classes, pictures = list(dataset.classes), len(dataset)
-    description = Description(_task(sample), classes, pictures, most_boxes, done.shards)
+    description = Description(task, classes, pictures, most_boxes, done.shards)
     np.save(folder / INDEX, np.concatenate(done.index))
     write_json(folder / DESCRIPTION, asdict(description))
     return description
@@ -225,7 +228,12 @@ def _boxes_to_train_on(sample: Sample) -> int:
     return len(sample.boxes) - (0 if sample.difficult is None else int(sample.difficult.sum()))
 
 
-def _task(sample: Sample) -> Literal["classification", "detection", "segmentation"]:
+def _task(sample: Sample) -> Task:
     if sample.mask is not None:
         return "segmentation"
-    return "classification" if sample.boxes is None else "detection"
+    if sample.boxes is not None:
+        return "detection"
+    if sample.label is not None:
+        return "classification"
+    advice = "name the parts that have labels, as in --split train --split val"
+    raise DataError("a picture without a label", where=sample.name, do=advice)
