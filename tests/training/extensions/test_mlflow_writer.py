@@ -102,12 +102,16 @@ def test_what_could_not_be_sent_is_sent_with_the_next_row(trainer, server, monke
     send = MlflowClient.log_batch
 
     def send_unless_down(client, run, metrics):
-        if ours.updater.iteration == 4:
+        calls.append(metrics[0].step)
+        if len(calls) == 1:
             raise ConnectionError("the server is down")
         send(client, run, metrics=metrics)
 
+    calls: list[int] = []
     monkeypatch.setattr(MlflowClient, "log_batch", send_unless_down)
-    ours = hang(trainer(stop=(6, "iteration")), server)
+    ours = trainer(stop=(6, "iteration"))
+    ours.extend(LogReport(), trigger=(2, "iteration"))
+    ours.extend(MLflowWriter(server), trigger=(4, "iteration"))
 
     with pytest.warns(UserWarning, match=r"MLflow: nothing sent \(the server is down\); the train"):
         ours.run()
