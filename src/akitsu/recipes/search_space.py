@@ -17,8 +17,8 @@ from akitsu.recipes.recipe import Recipe, Section
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
 
-# With another of these, scores of two trials would answer two different questions.
-FIXED = ("name", "description", "task", "seed", "data")
+# With others of these, two scores would answer two questions, or tell luck from luck.
+FIXED = ("name", "description", "task", "seed", "data", "engine")
 # In steps: 0.1 + 2 * 0.1 may be 0.30000000000000004.
 TIE = 1e-9
 

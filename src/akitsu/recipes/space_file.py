@@ -70,7 +70,8 @@ def _range(key: str, value: Mapping[str, Any], space: SearchSpace) -> Range:
 
 
 def _explain_range(error: ValidationError, key: str, space: SearchSpace) -> RecipeError:
-    first = error.errors()[0]
+    # A word too many explains a word that is missing.
+    first = min(error.errors(), key=lambda each: each["type"] != "extra_forbidden")
     name = str(first["loc"][0]) if first["loc"] else ""
     place = space.place(f"{key}.{name}")
     if first["type"] == "extra_forbidden":
@@ -95,7 +96,7 @@ def _explain_range(error: ValidationError, key: str, space: SearchSpace) -> Reci
 def _choices(values: list[Any], place: str) -> Choices:
     try:
         texts = [json.dumps(_number(value), allow_nan=False) for value in values]
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         what = "one of these is no number, word or list of them"
         raise RecipeError(what, where=place, do="put words in quotes") from error
     if len(set(texts)) < len(texts):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 JOURNAL = "study.journal"
 TRIALS = "trials"
 LOCK = ".study.lock"
+NAME = "akitsu"  # in a journal, which keeps one study; its folder may be moved
 # What the store knows of a study beside its trials.
 RECIPE, SPACE = "recipe", "space"
 # A trial that takes its worker with it (out of memory, say) shall not take all of them.
@@ -94,10 +95,11 @@ class SharedStudy:
         storage: str | None = None,
         anew: bool = False,
     ) -> None:
+        require("optuna", extra="tune", purpose="a search")
         self.out, self.recipe, self.space = out, recipe, space
         self._has_journal = storage is None
         with claim(out / LOCK, wait=True):
-            self.optuna = _open(out, _storage(out, storage), anew=anew)
+            self.optuna = _from_database(out, storage, anew) if storage else _from_journal(out)
             self._require_same()
 
     def trials(self) -> list[FrozenTrial]:
@@ -199,7 +201,11 @@ class SharedStudy:
 
     def rows(self, trials: int) -> list[dict[str, Any]]:
         """The trials for a machine: number, state, value, values of the keys, scores so far."""
-        return [self._row(frozen) for frozen in self.trials()[:trials] if not _is_waiting(frozen)]
+        return [
+            self._row(frozen)
+            for frozen in self.trials()
+            if frozen.state.is_finished() or (_is_running(frozen) and frozen.number < trials)
+        ]
 
     def _row(self, frozen: FrozenTrial) -> dict[str, Any]:
         state = _state(frozen)
@@ -236,56 +242,78 @@ class SharedStudy:
                 raise OutputError(what, where=self.out, do=advice)
 
 
-def _storage(out: Path, url: str | None) -> BaseStorage:
-    """The store of all workers.
+def _from_journal(out: Path) -> Study:
+    """The study in the folder's journal.
+
+    Raises:
+        OutputError: If the journal is broken.
+    """
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+
+    path = out.resolve() / JOURNAL  # the journal's lock is a link, which leads from anywhere
+    _mend(path)
+    try:
+        return _open(JournalStorage(JournalFileBackend(str(path))), NAME)
+    except (ValueError, LookupError, TypeError, AttributeError, AssertionError) as error:
+        raise OutputError(
+            "this journal is broken", where=path, do="begin anew with --force"
+        ) from error
+
+
+def _mend(path: Path) -> None:
+    """Cut off a line that a dying worker left unfinished: the next would be written behind it."""
+    from optuna.storages.journal import JournalFileSymlinkLock
+
+    if not path.exists():
+        return
+    lock = JournalFileSymlinkLock(str(path))
+    lock.acquire()
+    try:
+        content = path.read_bytes()
+        if not content.endswith(b"\n"):
+            with path.open("rb+") as file:
+                file.truncate(content.rfind(b"\n") + 1)
+    finally:
+        lock.release()
+
+
+def _from_database(out: Path, url: str, anew: bool) -> Study:
+    """The study of the folder's name in a database.
 
     Raises:
         OutputError: If it cannot be opened; the URL, which may hold a password, is not shown.
     """
-    require("optuna", extra="tune", purpose="a search")
     import optuna
 
-    # Its lines would stand between ours; what it has to say is in the store.
-    optuna.logging.set_verbosity(logging.ERROR)
-    if url is None:
-        from optuna.storages import JournalStorage
-        from optuna.storages.journal import JournalFileBackend
-
-        path = out.resolve() / JOURNAL  # the journal's lock is a link, which leads from anywhere
-        try:
-            return JournalStorage(JournalFileBackend(str(path)))
-        except (ValueError, LookupError, TypeError, AssertionError) as error:
-            what = "this journal is broken"
-            raise OutputError(what, where=path, do="begin anew with --force") from error
+    name = out.as_posix()
     try:
-        return optuna.storages.RDBStorage(url)
-    except ModuleNotFoundError as error:
-        what = f"this database needs {error.name}, which is not installed"
-        raise OutputError(what, where="--storage", do=f"run pip install {error.name}") from error
+        storage = optuna.storages.RDBStorage(url)
+        if anew and name in optuna.get_all_study_names(storage):
+            optuna.delete_study(study_name=name, storage=storage)
+        return _open(storage, name)
     except Exception as error:  # drivers have exceptions of their own; the database is the user's
-        reason = type(error.__cause__ or error).__name__
-        what = f"this database cannot be opened ({reason})"
-        advice = "write a URL like sqlite:///study.db or postgresql://user@host/name"
+        reason = error.__cause__ or error
+        if isinstance(reason, ModuleNotFoundError):
+            what = f"this database needs {reason.name}, which is not installed"
+            advice = f"run pip install {reason.name}"
+        else:
+            what = f"this database cannot be opened ({type(reason).__name__})"
+            advice = "write a URL like sqlite:///study.db or postgresql://user@host/name"
         raise OutputError(what, where="--storage", do=advice) from error
 
 
-def _open(out: Path, storage: BaseStorage, *, anew: bool) -> Study:
+def _open(storage: BaseStorage, name: str) -> Study:
     import optuna
     from optuna.pruners import MedianPruner
 
-    name = out.as_posix()
-    if anew and name in optuna.get_all_study_names(storage):
-        optuna.delete_study(study_name=name, storage=storage)
-
+    # Its lines would stand between ours; what it has to say is in the store.
+    optuna.logging.set_verbosity(logging.ERROR)
     pruner = MedianPruner(
         n_startup_trials=TRIALS_BEFORE_PRUNING, n_warmup_steps=EVALUATIONS_BEFORE_PRUNING
     )
     return optuna.create_study(
-        storage=storage,
-        study_name=name,
-        direction="maximize",
-        pruner=pruner,
-        load_if_exists=True,
+        storage=storage, study_name=name, direction="maximize", pruner=pruner, load_if_exists=True
     )
 
 

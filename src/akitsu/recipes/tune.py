@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from typing_extensions import override
 
-from akitsu.errors import OutputError, RecipeError, TrainingError
+from akitsu.errors import DataError, OutputError, RecipeError, TrainingError
 from akitsu.files import read_json, write_json, write_text
 from akitsu.models import registry
 from akitsu.recipes import directory
@@ -77,7 +77,7 @@ def tune(
     if not (folder / SPACE_FILE).exists():
         write_text(folder / SPACE_FILE, space.to_yaml())
     _work(study, trials=trials, say=say)
-    document = _write(study, trials=trials)
+    document = _write(study, trials=trials, importance=study.importance())
     _draw(study, document)
     _tell_the_rest(study, document, say)
     return folder
@@ -159,8 +159,8 @@ def _work(study: SharedStudy, *, trials: int, say: Say) -> None:
             say(f"trial {trial.number} of {trials}: {shown}")
             try:
                 say(f"trial {trial.number}: {_run(study, trial, values, say)}")
-            except KeyboardInterrupt:
-                study.put_back(trial)
+            except (KeyboardInterrupt, DataError, OutputError):
+                study.put_back(trial)  # to be mended, and gone on with
                 raise
         _write(study, trials=trials)
 
@@ -198,7 +198,9 @@ def _run(study: SharedStudy, trial: Trial, values: dict[str, Any], say: Say) -> 
     return f"{title(name)} {100 * score:.2f} %"
 
 
-def _write(study: SharedStudy, *, trials: int) -> dict[str, Any]:
+def _write(
+    study: SharedStudy, *, trials: int, importance: dict[str, float] | None = None
+) -> dict[str, Any]:
     """Write study.json, and best.yaml where there is a best trial."""
     recipe = study.recipe
     rows = study.rows(trials)
@@ -211,7 +213,7 @@ def _write(study: SharedStudy, *, trials: int) -> dict[str, Any]:
         "trials_wanted": trials,
         "space": study.space.to_json(),
         "best": None if best is None else best["number"],
-        "importance": study.importance(),
+        "importance": importance or {},
         "trials": rows,
     }
     write_json(study.out / DOCUMENT, document)
