@@ -72,6 +72,7 @@ def test_two_workers_never_hold_the_same_trial_and_stop_at_the_number_asked_for(
     ):
         assert [a.number, b.number, c.number] == [0, 1, 2]
         assert d is None
+        assert len(one.trials()) == 3
 
 
 def test_a_trial_whose_worker_died_is_taken_up_with_its_values(tmp_path):
