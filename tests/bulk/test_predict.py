@@ -15,7 +15,7 @@ from akitsu.bulk.predict import predict_table
 from akitsu.bulk.rows import read_rows
 from akitsu.bulk.worker import Settings
 from akitsu.errors import AkitsuError, DataError, OutputError
-from akitsu.runtime.pictures import decode_picture
+from akitsu.runtime.pictures import decode_mask, decode_picture
 from akitsu.runtime.recognizer import Recognizer
 from tests.bulk.scenes import (
     BROKEN,
@@ -30,6 +30,7 @@ from tests.bulk.scenes import (
 from tests.runtime import onnx_files
 
 CONTENTS = sound(20)
+MASKS = Settings(masks=True)
 
 
 @pytest.fixture
@@ -76,6 +77,22 @@ def test_each_row_says_what_the_recognizer_says_of_that_picture(run, models, tas
             assert shares == {
                 own: float(own == COLOURS[int(row["name"][:3]) % 3]) for own in COLOURS
             }
+
+
+def test_masks_are_kept_when_asked_for(run):
+    bare, kept = run("segmentation"), run("segmentation", output="m.parquet", settings=MASKS)
+
+    assert set(read_rows(bare.path)["mask"].to_pylist()) == {None}
+    for row in read_rows(kept.path).to_pylist():
+        mask = decode_mask(row["mask"], where="")
+        assert (mask == int(row["name"][:3]) % 3).all()
+        assert mask.shape == (20, 24)
+
+
+def test_detections_below_the_threshold_are_left_out(run):
+    rows = read_rows(run("detection", settings=Settings(score_threshold=0.65)).path)
+
+    assert {len(objects) for objects in rows["objects"].to_pylist()} == {2}
 
 
 def test_the_same_pictures_give_the_same_rows_wherever_they_lie(run, tmp_path):
@@ -255,12 +272,13 @@ def test_errors_are_retried_only_when_asked(run, folder):
 
     assert (summary.pictures, summary.broken, summary.skipped) == (23, 0, 20)
     assert read_rows(path)["name"].to_pylist() == sorted([*CONTENTS, *bad])
+    assert parts(path) == [f"part-{number:06d}.parquet" for number in range(6)]
 
 
 OTHERS = {
     "model": ({"task": "detection"}, "model file"),
     "threshold": ({"settings": Settings(score_threshold=0.5)}, "--score-threshold"),
-    "masks": ({"settings": Settings(masks=True)}, "--masks"),
+    "masks": ({"settings": MASKS}, "--masks"),
 }
 
 

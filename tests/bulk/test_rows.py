@@ -69,6 +69,13 @@ def test_an_empty_picture_of_detections_has_no_objects_rather_than_null():
     assert table_from_rows([row], task="detection")["objects"].to_pylist() == [[]]
 
 
+def test_rows_of_a_part_are_sorted_by_name():
+    result = RESULTS["classification"][0]
+    rows = [row_from_result(name, result, masks=False) for name in ("b", "c", "a")]
+
+    assert table_from_rows(rows, task="classification")["name"].to_pylist() == ["a", "b", "c"]
+
+
 def test_a_mask_that_is_kept_is_a_png_of_class_indices():
     row = row_from_result("a.png", Segmentation(NAMES, MASK), masks=True)
 

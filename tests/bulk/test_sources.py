@@ -9,9 +9,15 @@ import pytest
 from akitsu.bulk.reference import MAX_BYTES
 from akitsu.bulk.sources import identity, list_all
 from akitsu.bulk.worker import _contents
+from akitsu.data.sample import Sample
+from akitsu.data.shards import write_shards
 from akitsu.errors import DataError
+from akitsu.runtime.pictures import decode_picture
 from tests.bulk.scenes import parquet_of, picture, tar_of, write_folder
+from tests.data.formats.files import noise
+from tests.data.formats.shard_files import Listed
 
+MASK = np.zeros((8, 9), np.uint8)
 RED, BLUE = picture("red"), picture("blue")
 
 
@@ -95,6 +101,17 @@ def test_labels_in_a_shard_are_no_pictures(tmp_path):
     (tmp_path / "shard-000000.tar").write_bytes(tar_of(record))
 
     assert contents(tmp_path) == {"shard-000000.tar/0.jpg": RED}
+
+
+def test_shards_that_akitsu_wrote_give_their_pictures_in_their_order(tmp_path):
+    samples = [Sample(noise((8, 9), seed=n), f"{n}.png", mask=MASK) for n in range(5)]
+    write_shards(Listed(samples), tmp_path / "train")
+
+    found = contents(tmp_path)
+
+    assert len(found) == len(samples)
+    for content, sample in zip(found.values(), samples, strict=True):
+        np.testing.assert_array_equal(decode_picture(content, where=""), sample.image)
 
 
 @pytest.mark.parametrize("column", ["image", "bytes", "whatever"])
