@@ -46,7 +46,7 @@ def find_break(updater: Updater) -> Finding:
 
     The weights have to be those that made the loss: call it between backward and step.
     """
-    layer, losses = _second_pass(updater)
+    layer, losses = (None, {}) if updater.loss is None else _second_pass(updater)
     weights = _broken_weights(updater.model, layer)
     if weights is not None:
         return Finding(
@@ -56,6 +56,8 @@ def find_break(updater: Updater) -> Finding:
     broken_data = None if layer is not None and layer.input_is_finite else _broken_data(updater)
     if broken_data is not None:
         return Finding(f"the batch itself ({broken_data}) is not finite", in_data=True)
+    if updater.loss is None:
+        return Finding("the Updater learns in a way of its own, so that no layer can be named")
     if layer is None:
         return Finding(
             "the outputs of all layers are finite, so it broke in the loss function"

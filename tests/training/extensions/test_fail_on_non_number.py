@@ -14,6 +14,9 @@ from akitsu.training.broken_layer import named_tensors
 from akitsu.training.extensions.fail_on_non_number import FailOnNonNumber
 from akitsu.training.extensions.snapshot import Snapshot
 from akitsu.training.hooks import GradientClipping
+from akitsu.training.reporter import report, scope
+from akitsu.training.trainer import Trainer
+from akitsu.training.updater import Updater
 
 BREAKS_AT = 7
 
@@ -147,6 +150,37 @@ def test_a_loss_function_that_breaks_by_itself_is_told(trainer):
     text = message(ours)
 
     assert "became inf: the outputs of all layers are finite, so it broke in the loss" in text
+
+
+def test_any_part_of_a_batch_in_parts_is_seen(trainer):
+    """The first of two is broken; what the Updater keeps is the loss of the last."""
+
+    def loss(model, batch):
+        calls.append(1)
+        scale = math.nan if len(calls) == 3 else 1.0
+        return {"loss": F.cross_entropy(model(batch[0]), batch[1]) * scale}
+
+    calls: list[int] = []
+    ours = trainer(loss=loss, accumulate=2)
+    ours.extend(FailOnNonNumber())
+
+    assert "iteration 2: main/loss became nan" in message(ours)
+
+
+def test_a_way_of_learning_of_ones_own_is_watched_by_what_it_reports(trainer):
+    class Own(Updater):
+        def learn(self, batch):
+            loss = self.network(batch[0]).mean() * (math.nan if self.iteration == 3 else 1.0)
+            with scope("main"):
+                report({"critic_loss": loss})
+            self.descend(loss)
+
+    made = trainer(loss=None).updater
+    own = Own(made.batches, made.model, made.optimizers["main"], fabric=made.fabric)
+    ours = Trainer(own, stop=(9, "iteration"), out=trainer().out)
+    ours.extend(FailOnNonNumber())
+
+    assert "iteration 4: main/critic_loss became nan: the Updater learns" in message(ours)
 
 
 def test_a_score_without_a_value_is_no_broken_loss(trainer):

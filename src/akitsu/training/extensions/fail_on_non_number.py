@@ -13,6 +13,8 @@ from akitsu.training.broken_layer import Finding, find_break
 from akitsu.training.extension import Extension, Priority
 from akitsu.training.finite import first_non_finite, is_finite
 from akitsu.training.processes import mean_over_processes
+from akitsu.training.reporter import Observation
+from akitsu.training.updater import MAIN
 
 if TYPE_CHECKING:
     from akitsu.training.trainer import Trainer
@@ -45,11 +47,11 @@ class FailOnNonNumber(Extension):
 
     def __init__(self, *, thorough: bool = False) -> None:
         self.thorough = thorough
-        self._run = ""
+        self._trainer: Trainer | None = None
 
     @override
     def initialize(self, trainer: Trainer) -> None:
-        self._run = str(trainer.out)
+        self._trainer = trainer
         # First of all hooks: clipping spreads one broken gradient over all of them.
         trainer.updater.hooks.insert(0, self._look)
 
@@ -81,7 +83,8 @@ class FailOnNonNumber(Extension):
         asking_is_free = updater.fabric.device.type == "cpu" and updater.fabric.world_size == 1
         if not (self.thorough or asking_is_free):
             return
-        broken = _broken_loss(updater)
+        assert self._trainer is not None
+        broken = _broken_loss(updater, self._trainer.observation)
         if broken is None and self.thorough:
             broken = _broken_gradient(updater, optimizer)
         if _in_any_process(updater, broken=broken is not None):
@@ -91,15 +94,17 @@ class FailOnNonNumber(Extension):
             raise TrainingError(broken.what, where=where, do=advice)
 
     def _where(self, iteration: int) -> str:
-        return f"{self._run}, iteration {iteration}"
+        assert self._trainer is not None
+        return f"{self._trainer.out}, iteration {iteration}"
 
 
-def _broken_loss(updater: Updater) -> Finding | None:
-    for key, value in updater.losses.items():
+def _broken_loss(updater: Updater, observation: Observation) -> Finding | None:
+    # From what was reported: of a batch in parts it is the mean of them all.
+    for key, value in observation.items():
         # A score that is reported beside the loss may have no value in a batch.
-        if "loss" in key and not isfinite(value.item()):
+        if key.startswith(f"{MAIN}/") and "loss" in key and not isfinite(value):
             finding = find_break(updater)
-            what = f"main/{key} became {value.item()}: {finding.what}"
+            what = f"{key} became {float(value)}: {finding.what}"
             return Finding(what, in_data=finding.in_data)
     return None
 
