@@ -144,4 +144,4 @@ def test_a_cluster_that_is_not_there_is_a_sentence(models, sources, tmp_path, mo
 
     assert ended.returncode == 2
     assert ended.stderr.startswith("--engine ray: Ray cannot start (")
-    assert ended.stderr.endswith("; check RAY_ADDRESS.\n")
+    assert ended.stderr.endswith("; check RAY_ADDRESS and RAY_AUTH_MODE.\n")

@@ -21,6 +21,9 @@ from akitsu.runtime.threads import VARIABLE, available_threads
 ADDRESS = "RAY_ADDRESS"
 """Where this environment variable names a cluster, the work goes there."""
 
+AUTHENTICATION = "RAY_AUTH_MODE"
+"""Has to say "token" where the cluster asks for one; Ray finds the token itself."""
+
 KNOCK_S = 5.0
 
 QUIET = {
@@ -104,7 +107,9 @@ def _started(workers: int | None) -> Iterator[Any]:
             _connect(ray, workers)
         except (ConnectionError, RuntimeError, ValueError, OSError) as error:
             what = f"Ray cannot start ({_last_line(error)})"
-            do = f"check {ADDRESS}" if os.environ.get(ADDRESS) else "run with --engine local"
+            do = f"check {ADDRESS} and {AUTHENTICATION}"
+            if not os.environ.get(ADDRESS):
+                do = "run with --engine local"
             raise AkitsuError(what, where="--engine ray", do=do) from error
         try:
             yield ray
