@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from akitsu.data.generated.digits_table import digits_table
 from akitsu.data.generated.film import film
 from akitsu.runtime.pictures import read_picture
 from tests.runtime.onnx_files import card, write
@@ -56,6 +58,31 @@ def test_one_table_alone_is_refused(tmp_path):
 
     assert done.returncode == 2
     assert "neither" in done.stderr
+
+
+def test_the_mnist_script_trains_and_goes_on_where_it_ended(tmp_path):
+    runs("mnist_trainer.py", "--epochs", "1", "--out", "run", folder=tmp_path)
+    log = (tmp_path / "run/log.jsonl").read_text(encoding="utf-8")
+    (tmp_path / "run/graph.dot").unlink()
+
+    again = runs("mnist_trainer.py", "--epochs", "2", "--out", "run", folder=tmp_path)
+
+    rows = (tmp_path / "run/log.jsonl").read_text(encoding="utf-8")
+    assert rows.startswith(log)
+    assert [json.loads(row)["epoch"] for row in rows.splitlines()] == [1, 2]
+    assert sum(line.split()[:1] == ["2"] for line in again) == 1
+    assert any(line.startswith("answers [") for line in again)
+    assert not (tmp_path / "run/graph.dot").exists()
+
+
+@pytest.mark.slow
+def test_the_mnist_script_reads_a_table(tmp_path):
+    table = digits_table(tmp_path).train
+
+    runs("mnist_trainer.py", table, "--epochs", "1", "--out", "run", folder=tmp_path)
+
+    layers = (tmp_path / "run/graph.txt").read_text(encoding="utf-8")
+    assert "17,610 parameters" in layers  # 64 pixels, 100 and 100 units, 10 digits
 
 
 def test_the_person_finder_prints_a_place_for_every_frame(tmp_path):
