@@ -31,7 +31,7 @@ def test_a_pattern_fits_parameters_or_layers(pattern, names):
 
 
 def test_a_pattern_that_fits_nothing_is_refused_with_the_nearest_name():
-    with pytest.raises(RecipeError, match=r"called '0\.wieght'; write 0\.weight\."):
+    with pytest.raises(RecipeError, match=r"called '0\.weights'; write 0\.weight\."):
         require_matches(model(), ["*", "0.weights"], where="x")
 
 
