@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -13,6 +14,9 @@ from typing import Any
 
 from akitsu.errors import OutputError
 
+# What a disk says that takes no more, or takes nothing.
+DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+
 
 @contextmanager
 def whole_file(path: Path, *, force: bool = True) -> Iterator[Path]:
@@ -23,7 +27,8 @@ def whole_file(path: Path, *, force: bool = True) -> Iterator[Path]:
         force: False refuses to replace a file that stands there already.
 
     Raises:
-        OutputError: If the file exists and `force` is False, or the place cannot be written.
+        OutputError: If the file exists and `force` is False, or the place cannot be written, or is
+            full.
     """
     if path.exists() and not force:
         raise OutputError("this file exists already", where=path, do="add --force to replace it")
@@ -36,13 +41,35 @@ def whole_file(path: Path, *, force: bool = True) -> Iterator[Path]:
         raise OutputError(reason.lower(), where=path, do="choose another place") from error
     temporary = Path(name)
     try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
+        with _full_disk_is_said(path):
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def _full_disk_is_said(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        reason = (error.strerror or "cannot be written").lower()
+        raise OutputError(reason, where=path, do="make room, or choose another place") from error
+
+
+def append_text(path: Path, text: str) -> None:
+    """Add `text` as UTF-8 to the end of a file; on a full disk a part of it may be there.
+
+    Raises:
+        OutputError: If the place is full.
+    """
+    with _full_disk_is_said(path), path.open("a", encoding="utf-8") as file:
+        file.write(text)
 
 
 def write_text(path: Path, text: str, *, force: bool = True) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from akitsu.data.augment import (
     Augmentation,
+    Chance,
     draw_matrices,
     jitter_colours,
     sampling_grid,
@@ -44,8 +45,11 @@ def matrix(rows):
 
 
 def drawn(augmentation, *, seed, batch=1, from_hw=HW, to_hw=HW):
-    generator = torch.Generator().manual_seed(seed)
-    return draw_matrices(augmentation, batch, from_hw=from_hw, to_hw=to_hw, generator=generator)
+    return draw_matrices(augmentation, chance(seed, batch), from_hw=from_hw, to_hw=to_hw)
+
+
+def chance(seed, batch, rows=slice(None)):
+    return Chance(torch.Generator().manual_seed(seed), batch, rows)
 
 
 @quick
@@ -124,9 +128,9 @@ def test_masks_and_pictures_move_together(seed, elastic_px):
     """A picture that shows its mask shows it still, away from the blurred border."""
     mask = torch.zeros(1, *HW, dtype=torch.uint8)
     mask[:, 8:30, 10:40] = 1
-    generator = torch.Generator().manual_seed(seed)
-    matrices = draw_matrices(STRONG, 1, from_hw=HW, to_hw=HW, generator=generator)
-    grid = sampling_grid(matrices, from_hw=HW, to_hw=HW, elastic_px=elastic_px, generator=generator)
+    draws = chance(seed, 1)
+    matrices = draw_matrices(STRONG, draws, from_hw=HW, to_hw=HW)
+    grid = sampling_grid(matrices, from_hw=HW, to_hw=HW, elastic_px=elastic_px, chance=draws)
 
     image = warp_images(mask[:, None] * 200, grid, pad_value=0)[0, 0]
     moved = warp_masks(mask, grid)[0]
@@ -145,8 +149,7 @@ def test_no_augmentation_leaves_every_pixel():
     warped = warp_images(images, grid, pad_value=114)
     torch.testing.assert_close(warped, images.float(), atol=0.05, rtol=0)
     assert (warp_masks(masks, grid) == masks).all()
-    generator = torch.Generator().manual_seed(0)
-    assert jitter_colours(warped, Augmentation(), generator=generator) is warped
+    assert jitter_colours(warped, Augmentation(), chance(0, 2)) is warped
 
 
 def test_outside_the_picture_lies_grey_and_ignore():
@@ -191,10 +194,9 @@ def test_a_turn_without_shear_keeps_areas(seed):
 
 
 def test_colours_change_within_their_ranges():
-    generator = torch.Generator().manual_seed(0)
     images = torch.full((200, 3, 4, 4), 100.0)
 
-    level = jitter_colours(images, Augmentation(brightness=0.1), generator=generator)[:, 0, 0, 0]
+    level = jitter_colours(images, Augmentation(brightness=0.1), chance(0, 200))[:, 0, 0, 0]
 
     assert (level - 100).abs().max() <= 25.5
     assert (level - 100).abs().max() > 20
@@ -202,10 +204,9 @@ def test_colours_change_within_their_ranges():
 
 
 def test_erasing_greys_a_part_and_never_a_whole_picture():
-    generator = torch.Generator().manual_seed(0)
     images = torch.zeros(50, 3, *HW)
 
-    erased = jitter_colours(images, Augmentation(erase=1.0), generator=generator)
+    erased = jitter_colours(images, Augmentation(erase=1.0), chance(0, 50))
 
     share = (erased == 127.5).float().mean((1, 2, 3))
     assert (share > 0).all()

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from akitsu.data import memory
-from akitsu.data.augment import Augmentation
+from akitsu.data.augment import Augmentation, Chance
 from akitsu.data.memory import Batch
 from akitsu.data.sample import Sample
 from akitsu.errors import DataError
@@ -99,7 +99,7 @@ def test_a_set_without_pictures_is_a_sentence():
 
 
 def test_a_set_larger_than_the_memory_is_a_sentence():
-    with pytest.raises(DataError, match=r"GiB, more than half .*; set a smaller data.size_hw"):
+    with pytest.raises(DataError, match=r"GiB, more than half .*; set data.in_memory to false"):
         load(Sample(picture(), "p", label=0), size_hw=(2_000_000, 2_000_000))
 
 
@@ -136,7 +136,7 @@ def moved(box, dx, *, size=40):
             Augmentation(),
             size_hw=(size, size),
             pad_value=0,
-            generator=torch.Generator().manual_seed(0),
+            chance=Chance(torch.Generator().manual_seed(0), 1),
         )
     return result.boxes[0, 0].tolist(), result.labels[0, 0].item()
 
@@ -167,7 +167,7 @@ def test_a_place_without_a_box_never_becomes_one(seed):
         Augmentation(scale=(0.5, 2), rotate_deg=30, shift=0.3),
         size_hw=(24, 24),
         pad_value=0,
-        generator=torch.Generator().manual_seed(seed),
+        chance=Chance(torch.Generator().manual_seed(seed), 2),
     )
 
     assert (after.labels == -1).all()
@@ -182,7 +182,7 @@ def test_no_augmentation_gives_the_same_batch():
         Augmentation(),
         size_hw=pictures.size_hw,
         pad_value=114,
-        generator=torch.Generator().manual_seed(0),
+        chance=Chance(torch.Generator().manual_seed(0), 2),
     )
 
     torch.testing.assert_close(after.images, batch.images.float(), atol=0.05, rtol=0)
@@ -213,3 +213,32 @@ def test_a_batch_moves_with_all_that_it_holds():
     assert moved.boxes is not None
     assert moved.boxes.is_meta
     assert moved.masks is None
+
+
+def test_the_parts_of_a_batch_look_as_they_do_in_the_whole_of_it():
+    """Two processes that share a batch show the network what one would have shown it."""
+    batch = Batch(torch.randint(256, (6, 3, 16, 16), dtype=torch.uint8), torch.arange(6))
+    everything = Augmentation(
+        flip=0.5,
+        flip_vertical=0.5,
+        quarter_turns=True,
+        scale=(0.5, 2),
+        aspect=0.2,
+        rotate_deg=30,
+        shear=0.2,
+        shift=0.3,
+        elastic_px=1.0,
+        brightness=0.2,
+        contrast=0.2,
+        colour=0.2,
+        erase=0.5,
+    )
+
+    def seen(rows):
+        part = Batch(batch.images[rows], batch.labels[rows])
+        chance = Chance(torch.Generator().manual_seed(3), 6, rows)
+        return memory.augmented(part, everything, size_hw=(12, 12), pad_value=0, chance=chance)
+
+    parts = [seen(slice(0, 2)).images, seen(slice(2, 6)).images]
+
+    assert torch.equal(torch.cat(parts), seen(slice(0, 6)).images)

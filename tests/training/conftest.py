@@ -13,7 +13,8 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from akitsu.training.average import Average
-from akitsu.training.batches import ShuffledBatches
+from akitsu.training.batches import Plan, ShuffledBatches
+from akitsu.training.hooks import GradientClipping
 from akitsu.training.reporter import report
 from akitsu.training.schedules import one_cycle
 from akitsu.training.trainer import Trainer
@@ -35,14 +36,14 @@ def tiny_model() -> nn.Module:
     )
 
 
-def tiny_batches(seed: int = 1) -> ShuffledBatches:
+def tiny_batches(seed: int = 1, **options: Any) -> ShuffledBatches:
     inputs, labels = pictures()
 
-    def fetch(indices: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        noise = torch.randn(len(indices), FEATURES, generator=generator)
-        return inputs[indices] + 0.1 * noise, labels[indices]
+    def fetch(plan: Plan) -> tuple[Tensor, Tensor]:
+        noise = torch.randn(plan.batch_size, FEATURES, generator=plan.generator())[plan.rows]
+        return inputs[plan.indices] + 0.1 * noise, labels[plan.indices]
 
-    return ShuffledBatches(PICTURES, BATCH_SIZE, seed=seed, fetch=fetch)
+    return ShuffledBatches(PICTURES, BATCH_SIZE, seed=seed, fetch=fetch, **options)
 
 
 def tiny_loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> dict[str, Tensor]:
@@ -56,7 +57,8 @@ def make_updater(
 ) -> Updater:
     torch.manual_seed(0)
     model = options.pop("model", None) or tiny_model()
-    options = {"loss": tiny_loss, "schedule": one_cycle(), "clip_norm": 1.0, **options}
+    hooks = [GradientClipping(1.0)]
+    options = {"loss": tiny_loss, "schedule": one_cycle(), "hooks": hooks, **options}
     batches = options.pop("batches", None) or tiny_batches()
     optimizer = options.pop("optimizer", None) or torch.optim.AdamW(model.parameters(), lr=0.05)
     return Updater(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from copy import deepcopy
+from math import isnan
 from types import SimpleNamespace
 
 import pytest
@@ -54,6 +55,14 @@ def test_clipping_measures_all_parameters_together():
 
 def test_clipping_leaves_a_short_gradient_alone():
     assert hooked(GradientClipping(13.1), [[0, 0], [0]], [[3, 4], [12]]) == [[3, 4], [12]]
+
+
+def test_clipping_waits_for_no_gradient_that_is_not_a_number():
+    """Who asked for it would make a GPU stop at every step; the loss shows it soon enough."""
+    (after,) = hooked(GradientClipping(1.0), [[0.0]], [[float("nan")]])
+
+    assert after is not None
+    assert isnan(after[0])
 
 
 def test_hard_clipping_cuts_each_number():
@@ -122,7 +131,7 @@ def test_noise_differs_by_parameter_iteration_seed_and_optimizer():
             parameter.grad = torch.zeros(3)
         ours, other = torch.optim.SGD(parameters, lr=1.0), torch.optim.SGD(parameters, lr=1.0)
         named = {"one": ours, "two": other} if place == 0 else {"one": other, "two": ours}
-        hook = GradientNoise(1.0, seed=seed)
+        hook = GradientNoise(1.0, gamma=0, seed=seed)  # of one size: only the draws may differ
         hook(SimpleNamespace(iteration=iteration, optimizers=named), ours)
         return [tuple(parameter.grad.tolist()) for parameter in parameters]
 

@@ -23,7 +23,7 @@ from akitsu.training.triggers import (
 class Clock:
     """A trainer of which a TimeTrigger sees no more than this."""
 
-    elapsed_s: float = 0.0
+    clock_s: float = 0.0
 
 
 def at(iteration: int, batches_per_epoch: int) -> SimpleNamespace:
@@ -103,9 +103,9 @@ def test_a_trigger_made_after_a_resume_agrees_with_the_one_before_it(n, unit, it
 def test_a_time_trigger_fires_when_its_seconds_have_passed_since_it_fired():
     trigger, clock = TimeTrigger(10), Clock()
     fired = []
-    for clock.elapsed_s in (3, 12, 13, 14, 22, 23, 24):
+    for clock.clock_s in (3, 12, 13, 14, 22, 23, 24):
         if trigger(clock):
-            fired.append(clock.elapsed_s)
+            fired.append(clock.clock_s)
 
     assert fired == [13, 23]
 

@@ -1,34 +1,139 @@
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from akitsu.training.reporter import observing
+from akitsu.errors import RecipeError
+from akitsu.training.hooks import GradientClipping
+from akitsu.training.randomness import mixed
+from akitsu.training.reporter import observing, report
 from akitsu.training.schedules import cosine
+from akitsu.training.updater import MAIN, MODEL, Updater
 
 from .conftest import tiny_batches, tiny_loss, tiny_model
+
+
+def same_weights(one, other):
+    pairs = zip(one.state_dict().values(), other.state_dict().values(), strict=True)
+    return all(torch.equal(a, b) for a, b in pairs)
+
+
+def plain_model():
+    """Nothing in it depends on how a batch is cut."""
+    torch.manual_seed(1)
+    return nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 2))
 
 
 def test_an_update_is_the_step_that_one_would_write_by_hand(updater):
     torch.manual_seed(0)
     model, batches = tiny_model(), tiny_batches()
     optimizer = torch.optim.AdamW(model.parameters(), lr=0.05)
-    ours = updater(schedule=None, clip_norm=None, decay=None)
+    ours = updater(schedule=None, hooks=(), decay=None, seed=5)
 
-    for _ in range(3):
+    for iteration in range(3):
+        torch.manual_seed(mixed(5, MODEL, iteration, 0))  # what the Dropout draws
         inputs, labels = next(batches)
         optimizer.zero_grad()
         F.cross_entropy(model(inputs), labels).backward()
         optimizer.step()
-    torch.manual_seed(0)
-    tiny_model()  # the same draws before the Dropout's
     for _ in range(3):
         ours.update()
 
-    for mine, theirs in zip(ours.model.parameters(), model.parameters(), strict=True):
-        assert torch.equal(mine, theirs)
+    assert same_weights(ours.model, model)
+
+
+def test_what_the_model_draws_follows_from_seed_and_iteration_alone(updater):
+    quiet, noisy = updater(decay=None), updater(decay=None)
+    for each in (quiet, noisy):
+        each.last_iteration = 8
+
+    for _ in range(2):
+        quiet.update()
+        torch.rand(3)  # somebody else draws from the global state
+        noisy.update()
+
+    assert same_weights(quiet.model, noisy.model)
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_gradients_of_a_batch_in_parts_add_up_to_those_of_the_whole(updater, precision):
+    models = [plain_model(), plain_model()]
+    whole, parts = (
+        updater(
+            model=model,
+            optimizer=torch.optim.SGD(model.parameters(), lr=0.5),
+            schedule=None,
+            accumulate=accumulate,
+            precision=precision,
+        )
+        for model, accumulate in zip(models, (1, 2), strict=True)
+    )
+    seen = [{}, {}]
+    for each, observation in zip((whole, parts), seen, strict=True):
+        with observing(observation):
+            each.update()
+
+    tolerance = (
+        {"atol": 1e-6, "rtol": 1e-5} if precision == "32-true" else {"atol": 3e-3, "rtol": 0}
+    )
+    for a, b in zip(models[0].parameters(), models[1].parameters(), strict=True):
+        torch.testing.assert_close(a, b, **tolerance)
+    assert seen[0].keys() == seen[1].keys()
+    assert float(seen[1]["main/loss"]) == pytest.approx(float(seen[0]["main/loss"]), abs=3e-3)
+    assert float(seen[1]["main/accuracy"]) == float(seen[0]["main/accuracy"])
+
+
+def test_a_batch_that_does_not_give_equal_parts_is_a_sentence(updater):
+    with pytest.raises(RecipeError, match=r"engine.accumulate: 4 pictures do not give 3 equal"):
+        updater(schedule=None, accumulate=3).update()
+
+
+def test_hooks_see_the_gradients_in_their_order(updater):
+    order = []
+
+    def note(name):
+        def hook(updater, optimizer):
+            assert optimizer.param_groups[0]["params"][0].grad is not None
+            order.append(name)
+
+        return hook
+
+    updater(schedule=None, hooks=[note("first"), note("second")]).update()
+
+    assert order == ["first", "second"]
+
+
+class TwoOptimizers(Updater):
+    """Each half of the model goes its own way."""
+
+    def learn(self, batch):
+        for name in ("left", "right"):
+            loss = F.cross_entropy(self.networks[name](batch[0]), batch[1])
+            self.descend(loss, name)
+            report({f"main/{name}": loss})
+
+
+def test_an_updater_of_ones_own_moves_several_networks_with_an_optimizer_each(updater):
+    halves = nn.ModuleDict({"left": plain_model(), "right": plain_model()})
+    before = {name: copy.deepcopy(half) for name, half in halves.items()}
+    rates = {"left": 0.5, "right": 0.0}
+    optimizers = {
+        name: torch.optim.SGD(halves[name].parameters(), lr=rate) for name, rate in rates.items()
+    }
+    ours = TwoOptimizers(tiny_batches(), halves, optimizers, schedule=lambda fraction: 0.5)
+    ours.last_iteration = 3
+
+    with observing(seen := {}):
+        ours.update()
+
+    assert not same_weights(halves["left"], before["left"])
+    assert same_weights(halves["right"], before["right"])
+    assert set(seen) == {"main/left", "main/right"}
+    assert optimizers["left"].param_groups[0]["lr"] == 0.25
 
 
 def test_the_learning_rate_follows_the_schedule_from_the_iteration_alone(updater):
@@ -38,7 +143,7 @@ def test_the_learning_rate_follows_the_schedule_from_the_iteration_alone(updater
 
     for _ in range(8):
         ours.update()
-        rates.append(ours.optimizer.param_groups[0]["lr"])
+        rates.append(ours.optimizers[MAIN].param_groups[0]["lr"])
 
     assert rates == pytest.approx([0.05 * cosine()(i / 8) for i in range(8)])
 
@@ -54,7 +159,7 @@ def test_each_group_of_parameters_keeps_its_own_rate(updater):
     ours.update()
     ours.update()
 
-    assert [group["lr"] for group in ours.optimizer.param_groups] == [0.05, 0.5]
+    assert [group["lr"] for group in ours.optimizers[MAIN].param_groups] == [0.05, 0.5]
 
 
 def test_a_clipped_gradient_moves_plain_descent_by_its_norm_at_most(updater):
@@ -65,7 +170,7 @@ def test_a_clipped_gradient_moves_plain_descent_by_its_norm_at_most(updater):
         optimizer=torch.optim.SGD(model.parameters(), lr=1.0),
         loss=lambda model, batch: {"loss": 1000 * tiny_loss(model, batch)["loss"]},
         schedule=None,
-        clip_norm=0.25,
+        hooks=[GradientClipping(0.25)],
     )
 
     ours.update()

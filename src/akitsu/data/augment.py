@@ -7,7 +7,7 @@ at i + 0.5), since that is the direction in which a picture is resampled.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -50,37 +50,64 @@ class Augmentation:
     erase: float = 0.0
 
 
+@dataclass(frozen=True)
+class Chance:
+    """Random numbers for some pictures of a batch, the same as if they were drawn for all of them.
+
+    So several processes can share a batch: what happens to a picture does not depend on who has it.
+
+    Attributes:
+        generator: The only source of chance.
+        batch_size: Pictures in the whole batch.
+        rows: Those of them that are wanted, B.
+    """
+
+    generator: torch.Generator
+    batch_size: int
+    rows: slice = field(default_factory=lambda: slice(None))
+
+    def even(self, *shape: int) -> Tensor:
+        """(B, *shape) float32, evenly from 0 to 1."""
+        return torch.rand(self.batch_size, *shape, generator=self.generator)[self.rows]
+
+    def normal(self, *shape: int) -> Tensor:
+        """(B, *shape) float32 of mean 0 and deviation 1."""
+        return torch.randn(self.batch_size, *shape, generator=self.generator)[self.rows]
+
+    def quarters(self) -> Tensor:
+        """(B,) int64, each of 0 to 3."""
+        return torch.randint(4, (self.batch_size,), generator=self.generator)[self.rows]
+
+
 def draw_matrices(
     augmentation: Augmentation,
-    batch: int,
+    chance: Chance,
     *,
     from_hw: tuple[int, int],
     to_hw: tuple[int, int],
-    generator: torch.Generator,
 ) -> Tensor:
     """Draw one matrix a picture.
 
     Args:
         augmentation: The ranges.
-        batch: B.
+        chance: The only source of chance.
         from_hw: Rows and columns of the stored pictures.
         to_hw: Rows and columns of the training crop. When it is smaller, the crop lies anywhere
             inside the picture; when it is larger, the picture lies anywhere inside the crop.
-        generator: The only source of chance.
 
     Returns:
         (B, 3, 3) float32, output pixels to input pixels.
     """
 
     def uniform(low: float, high: float) -> Tensor:
-        return torch.rand(batch, generator=generator) * (high - low) + low
+        return chance.even() * (high - low) + low
 
     zoom = torch.exp(uniform(math.log(augmentation.scale[0]), math.log(augmentation.scale[1])))
     stretch = torch.exp(uniform(-1, 1) * math.log1p(augmentation.aspect))
     zoom_x, zoom_y = zoom * stretch.sqrt(), zoom / stretch.sqrt()
     angle = uniform(-1, 1) * math.radians(augmentation.rotate_deg)
     if augmentation.quarter_turns:
-        angle = angle + torch.randint(4, (batch,), generator=generator) * (math.pi / 2)
+        angle = angle + chance.quarters() * (math.pi / 2)
     shear = uniform(-1, 1) * augmentation.shear
     mirror_x = 1 - 2 * (uniform(0, 1) < augmentation.flip).float()
     mirror_y = 1 - 2 * (uniform(0, 1) < augmentation.flip_vertical).float()
@@ -107,7 +134,7 @@ def draw_matrices(
     target_y = height / 2 + uniform(-1, 1) * slack_y
 
     centre = torch.tensor([to_hw[1] / 2, to_hw[0] / 2])
-    matrices = torch.eye(3).repeat(batch, 1, 1)
+    matrices = torch.eye(3).repeat(len(linear), 1, 1)
     matrices[:, :2, :2] = linear
     matrices[:, :2, 2] = torch.stack([target_x, target_y], -1) - linear @ centre
     return matrices
@@ -119,7 +146,7 @@ def sampling_grid(
     from_hw: tuple[int, int],
     to_hw: tuple[int, int],
     elastic_px: float = 0.0,
-    generator: torch.Generator | None = None,
+    chance: Chance | None = None,
 ) -> Tensor:
     """Where each output pixel looks, in the -1…1 coordinates of `grid_sample`.
 
@@ -133,11 +160,11 @@ def sampling_grid(
     )
     theta = (to_unit @ matrices @ from_unit)[:, :2]
     grid = F.affine_grid(theta, [len(matrices), 1, *to_hw], align_corners=False)
-    if elastic_px:
+    if elastic_px and chance is not None:
         # Coarse noise, smoothly enlarged: one knot every seven pixels (Simard et al. 2003 blur
         # white noise to the same effect at many times the cost).
         knots = (to_hw[0] // 7 + 2, to_hw[1] // 7 + 2)
-        noise = torch.randn(len(matrices), 2, *knots, generator=generator)
+        noise = chance.normal(2, *knots)
         smooth = F.interpolate(noise, to_hw, mode="bicubic", align_corners=True)
         grid = (
             grid + smooth.permute(0, 2, 3, 1) * torch.tensor([2 / width, 2 / height]) * elastic_px
@@ -188,33 +215,31 @@ def warp_boxes(boxes: Tensor, matrices: Tensor, *, size_hw: tuple[int, int]) -> 
     return torch.cat([low.clamp(min=0).minimum(limit), high.clamp(min=0).minimum(limit)], -1)
 
 
-def jitter_colours(
-    images: Tensor, augmentation: Augmentation, *, generator: torch.Generator
-) -> Tensor:
+def jitter_colours(images: Tensor, augmentation: Augmentation, chance: Chance) -> Tensor:
     """Change brightness, contrast and the channels' gains; 0–255 stays 0–255 but is not cut."""
-    batch, channels = images.shape[:2]
+    channels = images.shape[1]
 
     def uniform(*shape: int) -> Tensor:
-        return torch.rand(*shape, generator=generator) * 2 - 1
+        return chance.even(*shape) * 2 - 1
 
     if augmentation.brightness or augmentation.contrast or augmentation.colour:
-        gain = 1 + augmentation.contrast * uniform(batch, 1, 1, 1)
-        gain = gain * (1 + augmentation.colour * uniform(batch, channels, 1, 1))
-        level = 255 * augmentation.brightness * uniform(batch, 1, 1, 1)
+        gain = 1 + augmentation.contrast * uniform(1, 1, 1)
+        gain = gain * (1 + augmentation.colour * uniform(channels, 1, 1))
+        level = 255 * augmentation.brightness * uniform(1, 1, 1)
         mean = images.mean((1, 2, 3), keepdim=True)
         images = (images - mean) * gain + mean + level
     if augmentation.erase:
-        images = _erase(images, augmentation.erase, generator)
+        images = _erase(images, augmentation.erase, chance)
     return images
 
 
-def _erase(images: Tensor, probability: float, generator: torch.Generator) -> Tensor:
-    batch, _, height, width = images.shape
-    centre = torch.rand(batch, 2, generator=generator)
-    half = 0.05 + 0.12 * torch.rand(batch, 2, generator=generator)
+def _erase(images: Tensor, probability: float, chance: Chance) -> Tensor:
+    height, width = images.shape[-2:]
+    centre = chance.even(2)
+    half = 0.05 + 0.12 * chance.even(2)
     rows = (torch.arange(height) + 0.5) / height
     columns = (torch.arange(width) + 0.5) / width
     inside = ((rows[None] - centre[:, :1]).abs() < half[:, :1])[:, :, None]
     inside = inside & ((columns[None] - centre[:, 1:]).abs() < half[:, 1:])[:, None]
-    inside &= (torch.rand(batch, generator=generator) < probability)[:, None, None]
+    inside &= (chance.even() < probability)[:, None, None]
     return images.masked_fill(inside[:, None], 127.5)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from akitsu.data.augment import (
     Augmentation,
+    Chance,
     draw_matrices,
     jitter_colours,
     sampling_grid,
@@ -152,7 +153,7 @@ def augmented(
     *,
     size_hw: tuple[int, int],
     pad_value: float,
-    generator: torch.Generator,
+    chance: Chance,
 ) -> Batch:
     """The batch as the network shall meet it: moved, cut to `size_hw`, recoloured.
 
@@ -160,18 +161,16 @@ def augmented(
     seldom the object.
     """
     from_hw = (batch.images.shape[-2], batch.images.shape[-1])
-    matrices = draw_matrices(
-        augmentation, len(batch.images), from_hw=from_hw, to_hw=size_hw, generator=generator
-    )
+    matrices = draw_matrices(augmentation, chance, from_hw=from_hw, to_hw=size_hw)
     grid = sampling_grid(
         matrices,
         from_hw=from_hw,
         to_hw=size_hw,
         elastic_px=augmentation.elastic_px,
-        generator=generator,
+        chance=chance,
     )
     images = warp_images(batch.images, grid, pad_value=pad_value)
-    images = jitter_colours(images, augmentation, generator=generator)
+    images = jitter_colours(images, augmentation, chance)
     labels, boxes, masks = batch.labels, batch.boxes, batch.masks
     if masks is not None:
         masks = warp_masks(masks, grid)
@@ -187,15 +186,27 @@ def _areas(boxes: Tensor) -> Tensor:
     return (boxes[..., 2] - boxes[..., 0]) * (boxes[..., 3] - boxes[..., 1])
 
 
+def fits(pictures: int, size_hw: tuple[int, int], channels: int) -> bool:
+    """Whether so many pictures, with a mask each, take at most half of this machine's memory."""
+    return _needed(pictures, size_hw, channels) <= _memory() / 2
+
+
 def _check_memory(pictures: int, size_hw: tuple[int, int], channels: int) -> None:
-    needed = pictures * size_hw[0] * size_hw[1] * (channels + 1)
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if needed > memory / 2:
+    if not fits(pictures, size_hw, channels):
+        needed = _needed(pictures, size_hw, channels) / 2**30
         raise DataError(
-            f"{pictures} pictures of {size_hw[0]} x {size_hw[1]} take {needed / 2**30:.1f} GiB, "
-            f"more than half of this machine's {memory / 2**30:.1f} GiB",
-            do="set a smaller data.size_hw, or train on fewer pictures",
+            f"{pictures} pictures of {size_hw[0]} x {size_hw[1]} take {needed:.1f} GiB, "
+            f"more than half of this machine's {_memory() / 2**30:.1f} GiB",
+            do="set data.in_memory to false, or a smaller data.size_hw",
         )
+
+
+def _needed(pictures: int, size_hw: tuple[int, int], channels: int) -> int:
+    return pictures * size_hw[0] * size_hw[1] * (channels + 1)
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
 def _from_array(dataset: Dataset, images: np.ndarray) -> PicturesInMemory:

@@ -21,6 +21,8 @@ WEIGHTS = "best.safetensors"
 MODEL = "model.onnx"
 # Written last: a run that has it is complete.
 METRICS = "metrics.json"
+# Where a run may go on in another way than it began: its batches and its weights are the same.
+MOVABLE = ("engine.devices", "engine.workers")
 PACKAGES = ("torch", "numpy", "onnxruntime", "opencv_python_headless", "lightning_fabric")
 
 
@@ -164,8 +166,9 @@ def _difference(recipe: Recipe, folder: Path) -> str | None:
 def _first_difference(here: Any, there: Any, key: str) -> str | None:
     if isinstance(here, dict) and isinstance(there, dict):
         for name in [*here, *(set(there) - set(here))]:
-            found = _first_difference(here.get(name), there.get(name), f"{key}.{name}".strip("."))
-            if found is not None:
+            inner = f"{key}.{name}".strip(".")
+            found = _first_difference(here.get(name), there.get(name), inner)
+            if found is not None and found not in MOVABLE:
                 return found
         return None
     return None if here == there else (key or "recipe.yaml")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 from inspect import signature
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -15,18 +16,53 @@ from akitsu.recipes.recipe import OptimizerSettings, Recipe, ScheduleSettings
 from akitsu.runtime.threads import available_threads
 from akitsu.training import schedules
 
-Precision = Literal["32-true", "bf16-mixed"]
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
 
 def make_fabric(recipe: Recipe) -> tuple[Fabric, str]:
-    """Fabric for the recipe's engine, and what was chosen, in words."""
-    torch.set_num_threads(available_threads())
+    """Fabric for the recipe's engine, its processes started, and what was chosen, in words.
+
+    Raises:
+        RecipeError: If this computer has not as many devices.
+    """
     precision, why = choose_precision(recipe.engine.precision)
-    logging.getLogger("lightning_fabric").setLevel(logging.ERROR)
-    fabric = Fabric(accelerator="auto", devices=1, precision=precision)
+    for name in ("lightning_fabric", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    devices, nodes = _processes(recipe.engine.devices)
+    fabric = Fabric(
+        accelerator="auto",
+        devices=devices,
+        num_nodes=nodes,
+        strategy=_strategy(recipe.engine.strategy, processes=devices * nodes),
+        precision=precision,
+    )
+    fabric.launch()
+    torch.set_num_threads(max(1, available_threads() // devices))
+    return fabric, f"{_place(fabric)}, precision {precision} ({why})"
+
+
+def _processes(wanted: int) -> tuple[int, int]:
+    """Devices on each computer, and computers; torchrun has settled both already."""
+    if "TORCHELASTIC_RUN_ID" in os.environ:
+        local = int(os.environ["LOCAL_WORLD_SIZE"])
+        return local, int(os.environ["WORLD_SIZE"]) // local
+    if torch.cuda.is_available() and wanted > torch.cuda.device_count():
+        raise RecipeError(
+            f"{wanted} devices are asked for, and there are {torch.cuda.device_count()}",
+            where="engine.devices",
+            do="ask for no more, or start on several computers with torchrun",
+        )
+    return wanted, 1
+
+
+def _strategy(wanted: str, *, processes: int) -> str:
+    return "ddp" if wanted == "auto" and processes > 1 else wanted
+
+
+def _place(fabric: Fabric) -> str:
     threads = torch.get_num_threads()
-    place = f"{threads} CPU threads" if fabric.device.type == "cpu" else str(fabric.device)
-    return fabric, f"{place}, precision {precision} ({why})"
+    one = f"{threads} CPU threads" if fabric.device.type == "cpu" else str(fabric.device)
+    return one if fabric.world_size == 1 else f"{fabric.world_size} processes with {one} each"
 
 
 def choose_precision(wanted: str) -> tuple[Precision, str]:
@@ -39,7 +75,7 @@ def choose_precision(wanted: str) -> tuple[Precision, str]:
         wanted: "auto", or the precision itself.
     """
     if wanted != "auto":
-        return ("32-true" if wanted == "32-true" else "bf16-mixed"), "as the recipe says"
+        return cast(Precision, wanted), "as the recipe says"
     if torch.cuda.is_available():
         if torch.cuda.is_bf16_supported(including_emulation=False):
             return "bf16-mixed", "this GPU has bf16"

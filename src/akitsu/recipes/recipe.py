@@ -26,7 +26,8 @@ class DataSettings(Section):
     """Where the pictures come from.
 
     `size_hw` is the size at which training pictures are held in memory (default: the model's
-    input); a larger one leaves room for crops.
+    input); a larger one leaves room for crops. `in_memory: false` reads each batch from the disk
+    (null: where the set would take more than half of the memory).
     """
 
     path: str | None = None
@@ -37,6 +38,7 @@ class DataSettings(Section):
     train: str = "train"
     validation: str = "val"
     size_hw: SizeHW | None = None
+    in_memory: bool | None = None
 
 
 class ModelSettings(BaseModel):
@@ -110,20 +112,33 @@ class ExtensionSettings(Section):
     """What hangs on the run.
 
     `average` is the decay of the averaged weights, which are the ones that are scored and
-    exported (null: none are kept); `more` names third parties' extensions.
+    exported (null: none are kept); `patience` ends the run when the score has not risen for so
+    many evaluations (null: never); `more` names third parties' extensions.
     """
 
     average: float | None = Field(default=0.99, gt=0, lt=1)
     evaluate: tuple[int, Literal["epoch", "iteration"]] = (1, "epoch")
+    patience: int | None = Field(default=None, ge=1)
     snapshot_seconds: float = Field(default=20.0, gt=0)
     more: list[str] = []
 
 
 class EngineSettings(Section):
-    """What the run is computed with."""
+    """What the run is computed with.
 
-    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    `devices` are processes on this computer, one a device (under torchrun they are counted by it);
+    `workers` are processes that read pictures ahead (null: none for pictures in memory, else one a
+    core); `accumulate` cuts each batch in so many parts, to save memory; `compile` turns the whole
+    step into one program, which needs a C++ compiler.
+    """
+
+    precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"
     channels_last: bool = True
+    devices: int = Field(default=1, ge=1)
+    strategy: Literal["auto", "ddp", "fsdp"] = "auto"
+    workers: int | None = Field(default=None, ge=0)
+    accumulate: int = Field(default=1, ge=1)
+    compile: Literal["none", "step"] = "none"
 
 
 class Recipe(Section):

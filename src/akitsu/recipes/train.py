@@ -4,61 +4,53 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from importlib.metadata import entry_points
 from pathlib import Path
 from time import monotonic
 
-import numpy as np
 import torch
-from torch import Tensor, nn
 
 from akitsu import __version__
-from akitsu.data import memory
-from akitsu.data.augment import Augmentation
 from akitsu.data.formats.findings import Finding, raise_if_broken
 from akitsu.data.formats.registry import Reader, find_reader
-from akitsu.data.memory import Batch, PicturesInMemory
-from akitsu.data.sample import Dataset
-from akitsu.errors import RecipeError, nearest
+from akitsu.data.streamed import Pictures
+from akitsu.errors import RecipeError
 from akitsu.files import write_json, write_text
 from akitsu.models import registry
 from akitsu.recipes import directory
-from akitsu.recipes.engine import make_fabric, make_optimizer, make_schedule
+from akitsu.recipes.assemble import hang_extensions, load_pictures, make_updater
+from akitsu.recipes.engine import make_fabric, make_schedule
 from akitsu.recipes.finish import finish
 from akitsu.recipes.recipe import Recipe
 from akitsu.recipes.trained import build_network, open_run, read_split, reader_options
-from akitsu.report.curves import draw_log
 from akitsu.runtime.card import ModelCard
-from akitsu.scores.evaluate import evaluate
-from akitsu.tasks.network import Network
 from akitsu.tasks.task import make_task
-from akitsu.training.average import Average
-from akitsu.training.batches import ShuffledBatches
-from akitsu.training.extensions.evaluator import Evaluator
-from akitsu.training.extensions.fail_on_non_number import FailOnNonNumber
-from akitsu.training.extensions.keep_best import KeepBest
-from akitsu.training.extensions.log_report import LogReport
-from akitsu.training.extensions.plot_report import PlotReport
-from akitsu.training.extensions.print_report import PrintReport
-from akitsu.training.extensions.progress_bar import ProgressBar
-from akitsu.training.extensions.snapshot import Snapshot
+from akitsu.training.processes import in_the_first
 from akitsu.training.snapshot import resume
 from akitsu.training.trainer import Trainer
-from akitsu.training.updater import Updater
 from akitsu.training.weights import save_weights
 
 Say = Callable[[str], object]
-DRAW_EVERY_S = 30
 
 
-def train(recipe: Recipe, out: Path | None = None, *, say: Say, force: bool = False) -> Path:
+def train(
+    recipe: Recipe,
+    out: Path | None = None,
+    *,
+    say: Say,
+    force: bool = False,
+    extend: Callable[[Trainer], object] | None = None,
+) -> Path:
     """Run a recipe to its end, or to the end of what an earlier call of the same began.
+
+    Where the recipe names several devices, or torchrun started this program, every process makes
+    this call; the first one speaks, and writes.
 
     Args:
         recipe: What to run.
         out: The run's folder; None: `runs/<recipe>/<n>`.
         say: Is told in plain lines what is going on.
         force: Replace a run that is in `out`.
+        extend: Hangs further extensions on the run.
 
     Returns:
         The run's folder.
@@ -69,63 +61,61 @@ def train(recipe: Recipe, out: Path | None = None, *, say: Say, force: bool = Fa
         RecipeError: If the recipe names what there is not.
     """
     started_at_s = monotonic()
-    registry.entry(recipe.model.name, task=recipe.task)
-    registry.require_options(recipe.model.name, recipe.model.options)
-    # A wrong key shall cost no reading of pictures.
-    make_task(recipe.task, recipe.loss)
-    schedule = make_schedule(recipe.schedule)
-    reader = check(recipe, say)
+    _check_names(recipe)
+    fabric, chosen = make_fabric(recipe)
+    say = say if fabric.is_global_zero else _silent
+    format_name = in_the_first(fabric, lambda: check(recipe, say)).name
     training_set = read_split(recipe, recipe.data.train)
     validation_set = read_split(recipe, recipe.data.validation)
-    folder, resumed = directory.prepare(recipe, out, force=force)
-    fabric, chosen = make_fabric(recipe)
+    folder, resumed = in_the_first(fabric, lambda: directory.prepare(recipe, out, force=force))
     say(f"{len(training_set)} pictures to train on, {len(validation_set)} to validate; {chosen}")
 
-    pictures = memory.load(
-        training_set,
-        size_hw=recipe.data.size_hw or recipe.model.input_hw,
-        channels=recipe.model.channels,
-        pad_value=recipe.model.pad_value,
-    )
-    card = make_card(recipe, pictures, format_name=reader.name)
-    write_text(folder / directory.CARD, card.to_json() + "\n")
+    pictures = load_pictures(recipe, training_set)
+    card = make_card(recipe, pictures, format_name=format_name)
+    if fabric.is_global_zero:
+        write_text(folder / directory.CARD, card.to_json() + "\n")
     torch.manual_seed(recipe.seed)
     network = build_network(recipe, card)
     network.to(fabric.device).task.prepare(pictures)
-    decay = recipe.extensions.average
-    average = None if decay is None else Average(network.model, decay)
-    updater = Updater(
-        ShuffledBatches(
-            len(pictures), recipe.batch_size, seed=recipe.seed, fetch=_fetcher(recipe, pictures)
-        ),
-        network.model,
-        make_optimizer(network.model, recipe.optimizer),
-        loss=_loss_of(network),
-        fabric=fabric,
-        schedule=schedule,
-        clip_norm=recipe.optimizer.clip_norm,
-        average=average,
-    )
+    updater = make_updater(recipe, network, pictures, fabric=fabric)
     trainer = Trainer(updater, stop=recipe.stop, out=folder)
-    _extend(trainer, recipe, network=network, validation_set=validation_set, card=card)
+    hang_extensions(trainer, recipe, network=network, validation_set=validation_set, card=card)
+    if extend is not None:
+        extend(trainer)
     if resumed:
         iteration = resume(trainer, folder / "snapshots", warn=say)
         if iteration:
             say(f"{folder}: resumed at iteration {iteration} of {trainer.last_iteration}")
     trainer.run()
+    if trainer.stopped is not None:
+        say(f"stopped at iteration {updater.iteration}: {trainer.stopped}")
 
-    save_weights(updater.best_model, folder / "final.safetensors")
-    write_json(
-        folder / "environment.json",
-        directory.environment(
-            seed=recipe.seed,
-            engine=chosen,
-            training_seconds=round(trainer.elapsed_s, 1),
-            seconds_before_training=round(monotonic() - started_at_s - trainer.elapsed_s, 1),
-        ),
-    )
-    finish(open_run(folder), validation_set, say=say)
+    facts = {
+        "seed": recipe.seed,
+        "engine": chosen,
+        "training_seconds": round(trainer.elapsed_s, 1),
+        "seconds_before_training": round(monotonic() - started_at_s - trainer.elapsed_s, 1),
+    }
+
+    def end() -> None:
+        save_weights(updater.best_model, folder / "final.safetensors")
+        write_json(folder / "environment.json", directory.environment(**facts))
+        finish(open_run(folder), validation_set, say=say)
+
+    in_the_first(fabric, end)
     return folder
+
+
+def _check_names(recipe: Recipe) -> None:
+    """A wrong key shall cost no reading of pictures."""
+    registry.entry(recipe.model.name, task=recipe.task)
+    registry.require_options(recipe.model.name, recipe.model.options)
+    make_task(recipe.task, recipe.loss)
+    make_schedule(recipe.schedule)
+
+
+def _silent(text: str) -> None:
+    """What the other processes say."""
 
 
 def check(recipe: Recipe, say: Say) -> Reader:
@@ -159,7 +149,7 @@ def check(recipe: Recipe, say: Say) -> Reader:
     return reader
 
 
-def make_card(recipe: Recipe, pictures: PicturesInMemory, *, format_name: str) -> ModelCard:
+def make_card(recipe: Recipe, pictures: Pictures, *, format_name: str) -> ModelCard:
     """What the model file will say of itself, before it has scores."""
     mean, std = pictures.channel_statistics()
     return ModelCard(
@@ -186,77 +176,3 @@ def make_card(recipe: Recipe, pictures: PicturesInMemory, *, format_name: str) -
             "pictures": len(pictures),
         },
     )
-
-
-def _fetcher(
-    recipe: Recipe, pictures: PicturesInMemory
-) -> Callable[[Tensor, torch.Generator], Batch]:
-    settings = recipe.augment.model_dump()
-    size_hw = settings.pop("crop_hw") or recipe.model.input_hw
-    augmentation = Augmentation(**settings)
-    # Grey beside a picture is as the robot pads; erased and empty parts are alike then.
-    pad_value = float(recipe.model.pad_value)
-
-    def fetch(indices: Tensor, generator: torch.Generator) -> Batch:
-        return memory.augmented(
-            pictures.batch(indices),
-            augmentation,
-            size_hw=tuple(size_hw),
-            pad_value=pad_value,
-            generator=generator,
-        )
-
-    return fetch
-
-
-def _loss_of(network: Network) -> Callable[[nn.Module, Batch], dict[str, Tensor]]:
-    def loss(model: nn.Module, batch: Batch) -> dict[str, Tensor]:
-        return network.task.loss(model, network.normalise(batch.images), batch)
-
-    return loss
-
-
-def _extend(
-    trainer: Trainer,
-    recipe: Recipe,
-    *,
-    network: Network,
-    validation_set: Dataset,
-    card: ModelCard,
-) -> None:
-    """Hang the recipe's extensions on the run."""
-    settings, fabric = recipe.extensions, trainer.updater.fabric
-    key = f"validation/main/{network.task.score}"
-
-    def score(model: nn.Module) -> dict[str, float]:
-        judged = Network(model, network.task, mean=[0.0], std=[1.0])
-        judged.mean, judged.std = network.mean, network.std
-
-        def predict(inputs: np.ndarray) -> dict[str, np.ndarray]:
-            with fabric.autocast():
-                return judged.predict_inputs(inputs)
-
-        values = evaluate(predict, validation_set, card).values()
-        return {name: value for name, value in values.items() if "/" not in name}
-
-    trainer.extend(Evaluator(score), trigger=settings.evaluate)
-    trainer.extend(KeepBest(key), trigger=settings.evaluate)
-    trainer.extend(LogReport(), trigger=(1, "epoch"))
-    trainer.extend(PrintReport(["epoch", "elapsed_s", "main/loss", key]))
-    trainer.extend(ProgressBar())
-    trainer.extend(
-        PlotReport(lambda rows, path: draw_log(path, rows, best=key)),
-        trigger=(DRAW_EVERY_S, "second"),
-    )
-    trainer.extend(FailOnNonNumber())
-    trainer.extend(Snapshot(), trigger=(max(1, round(settings.snapshot_seconds)), "second"))
-    known = {point.name: point for point in entry_points(group="akitsu.extensions")}
-    for name in settings.more:
-        if name not in known:
-            choices = "install the package that brings it"
-            raise RecipeError(
-                f"there is no extension {name!r}",
-                where="extensions.more",
-                do=nearest(name, known, otherwise=choices),
-            )
-        trainer.extend(known[name].load()())

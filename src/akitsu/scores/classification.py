@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +65,14 @@ class ClassificationScores:
         self._confidence += probabilities[rows, predicted].tolist()
         likelihood = probabilities[rows, labels].astype(np.float64)
         self._loss += (-np.log(likelihood.clip(LEAST_PROBABILITY, 1.0))).tolist()
+
+    def extend(self, other: Self) -> None:
+        """Take in all that another has gathered, after one's own."""
+        self._names += other._names
+        self._labels += other._labels
+        self._predicted += other._predicted
+        self._confidence += other._confidence
+        self._loss += other._loss
 
     @property
     def confusion(self) -> NDArray[np.int64]:

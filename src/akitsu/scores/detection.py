@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +94,11 @@ class DetectionScores:
                 for label in range(len(self.classes))
             ]
         )
+
+    def extend(self, other: Self) -> None:
+        """Take in all that another has gathered, after one's own."""
+        self._names += other._names
+        self._matches += other._matches
 
     def values(self) -> dict[str, float]:
         """The scores without intervals, for a line of the log."""

@@ -42,6 +42,7 @@ def evaluate(
     card: ModelCard,
     *,
     batch_size: int = 32,
+    indices: range | None = None,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
 ) -> Scores:
     """Score a model on every picture of a set.
@@ -53,6 +54,7 @@ def evaluate(
         dataset: Labelled for the card's task.
         card: Says how pictures are fitted and what the outputs mean.
         batch_size: Pictures predicted together.
+        indices: The pictures to score; None scores all.
         progress: Wraps the pictures' indices, to show how far it is.
 
     Raises:
@@ -67,7 +69,8 @@ def evaluate(
             do="evaluate on a set with the model's classes, in the same order",
         )
     scores = new_scores(card)
-    samples = in_threads(dataset.__getitem__, progress(range(len(dataset))))
+    indices = range(len(dataset)) if indices is None else indices
+    samples = in_threads(dataset.__getitem__, progress(indices))
     while part := list(islice(samples, batch_size)):
         inputs, fits = prepare_inputs([sample.image for sample in part], card=card)
         results = results_from_outputs(predict(inputs), fits, card, score_threshold=LEAST_SCORE)

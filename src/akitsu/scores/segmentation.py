@@ -7,6 +7,7 @@ the mean of the pictures' own IoU is another number, which one pixel of a rare c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,6 +63,12 @@ class SegmentationScores:
         self.confusion += matrix
         self._sums.append(np.stack([matrix.diagonal(), matrix.sum(1), matrix.sum(0)]))
         self._names.append(name)
+
+    def extend(self, other: Self) -> None:
+        """Take in all that another has gathered, after one's own."""
+        self.confusion = self.confusion + other.confusion
+        self._sums += other._sums
+        self._names += other._names
 
     @property
     def classes_in_mean(self) -> int:

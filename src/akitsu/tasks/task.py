@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from akitsu.data.memory import Batch, PicturesInMemory
+from akitsu.data.memory import Batch
+from akitsu.data.streamed import Pictures
 from akitsu.errors import RecipeError, nearest
 
 
@@ -25,7 +26,7 @@ class Task(ABC):
     score: ClassVar[str]
     decoding: ClassVar[str]
 
-    def prepare(self, pictures: PicturesInMemory) -> None:  # noqa: B027 - most have nothing to do
+    def prepare(self, pictures: Pictures) -> None:  # noqa: B027 - most have nothing to do
         """Look at the training set once before the first step."""
 
     @abstractmethod

@@ -1,17 +1,56 @@
-"""Where batches come from: shuffled epochs whose place, order and chance can all be saved."""
+"""Where batches come from: shuffled epochs in which every draw follows from seed and iteration.
+
+Nothing is drawn from a stream that something else could have moved on: the order of an epoch comes
+from (seed, epoch), what is random in a batch from (seed, iteration). So a run resumes at any
+iteration, worker processes may make batches in any order, and several processes that share a batch
+agree on it, all without telling one another anything.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import count
 from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
-from akitsu.errors import DataError, TrainingError
+from akitsu.data.order import shuffled
+from akitsu.errors import DataError, RecipeError, TrainingError
+from akitsu.training.randomness import mixed
+from akitsu.training.workers import fetched_by_workers
 
 # Whatever the data side makes and the loss reads: training hands it on and never looks inside.
 Batch = Any
+
+# What a seed is for, beside the order of an epoch and the purposes in updater.py and hooks.py: the
+# streams are apart, so that another augmentation leaves the order as it was.
+AUGMENTATION = 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which pictures make a batch, before any is read.
+
+    Attributes:
+        indices: (B,) int64, the pictures that this process fetches.
+        rows: Their place in the whole batch, which several processes may share.
+        batch_size: Pictures in the whole batch.
+        seed: Of what is random in the whole batch, the same in every process.
+    """
+
+    indices: Tensor
+    rows: slice
+    batch_size: int
+    seed: int
+
+    def generator(self) -> torch.Generator:
+        """A new generator, to draw for `batch_size` pictures and then take `rows` of it."""
+        return torch.Generator().manual_seed(self.seed)
+
+
+Fetch = Callable[[Plan], Batch]
 
 
 class Batches(Protocol):
@@ -55,11 +94,15 @@ class ShuffledBatches:
         n: Pictures in the set.
         batch_size: Pictures in a batch; a set smaller than that is one batch.
         seed: Seed of the order and of the augmentation.
-        fetch: Makes a batch of (B,) int64 indices; what is random in it comes from the generator.
+        fetch: Makes the batch of a plan; what is random in it comes from the plan's generator.
         drop_last: Leave out the rest that does not fill a batch (another rest in each epoch).
+        share: Number of this process, and how many share each batch evenly.
+        workers: Processes that fetch ahead; 0 fetches in this one. The batches are the same.
+        block: Pictures that lie together on the disk, see `akitsu.data.order`; None: none do.
 
     Raises:
         DataError: If there are no pictures.
+        RecipeError: If the batch cannot be shared evenly.
     """
 
     def __init__(
@@ -68,19 +111,23 @@ class ShuffledBatches:
         batch_size: int,
         *,
         seed: int,
-        fetch: Callable[[Tensor, torch.Generator], Batch],
+        fetch: Fetch,
         drop_last: bool = True,
+        share: tuple[int, int] = (0, 1),
+        workers: int = 0,
+        block: int | None = None,
     ) -> None:
         if n < 1:
             raise DataError("there is no picture to train on", do="check data and its split")
-        self.n, self.batch_size, self.fetch = n, min(batch_size, n), fetch
+        self.n, self.batch_size, self.seed = n, min(batch_size, n), seed
+        self.fetch, self.share, self.workers = fetch, share, workers
         whole, rest = divmod(n, self.batch_size)
         self.batches_per_epoch = whole if drop_last or not rest else whole + 1
         self.iteration = 0
-        # Two generators: another augmentation leaves the order of the pictures as it was.
-        self._order = torch.Generator().manual_seed(seed)
-        self._augmentation = torch.Generator().manual_seed(seed + 1)
-        self._permutation = torch.empty(0, dtype=torch.int64)
+        self.block = block
+        self._permutation: tuple[int, Tensor] | None = None
+        self._fetched: Iterator[Batch] | None = None
+        self._check_share(rest=0 if drop_last else rest)
 
     @property
     def epoch(self) -> int:
@@ -101,38 +148,58 @@ class ShuffledBatches:
         return self
 
     def __next__(self) -> Batch:
-        place = self.iteration % self.batches_per_epoch
-        if place == 0:
-            self._permutation = torch.randperm(self.n, generator=self._order)
-        first = place * self.batch_size
-        batch = self.fetch(self._permutation[first : first + self.batch_size], self._augmentation)
+        if self.workers == 0:
+            batch = self.fetch(self.plan(self.iteration))
+        else:
+            if self._fetched is None:
+                plans = map(self.plan, count(self.iteration))
+                self._fetched = fetched_by_workers(self.fetch, plans, workers=self.workers)
+            batch = next(self._fetched)
         self.iteration += 1
         return batch
 
+    def plan(self, iteration: int) -> Plan:
+        """What the batch of an iteration (from 0) consists of."""
+        epoch, place = divmod(iteration, self.batches_per_epoch)
+        if self._permutation is None or self._permutation[0] != epoch:
+            order = shuffled(self.n, seed=self.seed, epoch=epoch, block=self.block)
+            self._permutation = epoch, order
+        first = place * self.batch_size
+        indices = self._permutation[1][first : first + self.batch_size]
+        number, processes = self.share
+        size = len(indices) // processes
+        rows = slice(number * size, (number + 1) * size)
+        seed = mixed(self.seed, AUGMENTATION, iteration)
+        return Plan(indices[rows], rows, batch_size=len(indices), seed=seed)
+
     def state_dict(self) -> dict[str, Any]:
-        """Place, order of the running epoch, and both generators."""
-        return {
-            "iteration": self.iteration,
-            "batch_size": self.batch_size,
-            "n": self.n,
-            "permutation": self._permutation,
-            "order": self._order.get_state(),
-            "augmentation": self._augmentation.get_state(),
-        }
+        """The place, and what it is a place in."""
+        return {"iteration": self.iteration, **self._identity()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go to where `state_dict` was taken.
 
         Raises:
-            TrainingError: If the set or the batches have another size than they had then.
+            TrainingError: If set, batches or seed are not those of then.
         """
-        for name, now in (("n", self.n), ("batch_size", self.batch_size)):
+        for name, now in self._identity().items():
             if state[name] != now:
                 raise TrainingError(
                     f"the snapshot was taken with {name} = {state[name]}, and now it is {now}",
                     do="train on the same data with the same recipe, or choose another --out",
                 )
         self.iteration = state["iteration"]
-        self._permutation = state["permutation"]
-        self._order.set_state(state["order"])
-        self._augmentation.set_state(state["augmentation"])
+        self._fetched = None
+
+    def _identity(self) -> dict[str, int]:
+        return {"n": self.n, "batch_size": self.batch_size, "seed": self.seed}
+
+    def _check_share(self, *, rest: int) -> None:
+        processes = self.share[1]
+        for size in (self.batch_size, rest):
+            if size % processes:
+                raise RecipeError(
+                    f"{size} pictures in a batch cannot be shared evenly by {processes} processes",
+                    where="batch_size",
+                    do=f"make it a multiple of {processes}, and leave out the rest of an epoch",
+                )

@@ -30,11 +30,17 @@ class Extension:
         trigger: When `__call__` runs.
         priority: Its place among those due in the same iteration; higher is earlier.
         at_end: Whether it also runs in the last iteration.
+        before_training: Whether it also runs before the first iteration.
+        everywhere: Where several processes train together: whether it acts in each of them. What
+            writes or shows acts in the first alone; what scores, stops or changes the training
+            has to act in all, or they part company.
     """
 
     trigger: TriggerSpec = (1, "epoch")
     priority: int = Priority.READER
     at_end: bool = False
+    before_training: bool = False
+    everywhere: bool = False
 
     def __call__(self, trainer: Trainer) -> None:
         """Act: the trigger fired."""
@@ -44,6 +50,9 @@ class Extension:
 
     def initialize(self, trainer: Trainer) -> None:
         """Prepare, after a resume and before the first iteration."""
+
+    def on_error(self, trainer: Trainer, error: BaseException) -> None:
+        """See what ends the training early; it is raised all the same."""
 
     def finalize(self, trainer: Trainer) -> None:
         """Clean up; runs however the training ends."""
@@ -57,7 +66,7 @@ class Extension:
 
 
 class FunctionExtension(Extension):
-    """A plain function of the trainer as an extension."""
+    """A plain function of the trainer as an extension; it acts in the first process alone."""
 
     def __init__(self, function: Callable[[Trainer], object]) -> None:
         self._function = function

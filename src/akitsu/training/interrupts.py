@@ -8,6 +8,10 @@ from types import TracebackType
 from typing import Any
 
 
+class TerminatedError(KeyboardInterrupt):
+    """SIGTERM: the machine is about to be taken away. A shell expects exit code 143 of it."""
+
+
 class Interrupts:
     """Notes the first signal instead of letting it cut an iteration in half.
 
@@ -15,11 +19,11 @@ class Interrupts:
     would end differently. A second signal does interrupt at once.
 
     Attributes:
-        pending: Whether a signal came.
+        pending: What came: `KeyboardInterrupt`, `TerminatedError`, or None.
     """
 
     def __init__(self) -> None:
-        self.pending = False
+        self.pending: type[KeyboardInterrupt] | None = None
         self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interrupts:
@@ -39,7 +43,8 @@ class Interrupts:
             # None: the handler before ours was set by C code, and Python cannot set it again.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
-    def _note(self, *_: object) -> None:
-        if self.pending:
-            raise KeyboardInterrupt
-        self.pending = True
+    def _note(self, number: int, *_: object) -> None:
+        came = TerminatedError if number == signal.SIGTERM else KeyboardInterrupt
+        if self.pending is not None:
+            raise came
+        self.pending = came

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
-from akitsu.errors import TrainingError
+from akitsu.errors import OutputError, TrainingError
 from akitsu.files import whole_file
 from akitsu.training.randomness import random_state, set_random_state
 
@@ -23,27 +24,48 @@ SEAL = b"akitsu sha256 "
 SEAL_LENGTH = len(SEAL) + 64
 
 
-def save_snapshot(trainer: Trainer, folder: Path, *, keep: int = 2) -> Path:
-    """Write `<folder>/<iteration>.pt`, and delete all but the newest.
+def state_of(trainer: Trainer, into: Any = None) -> dict[str, Any]:
+    """Everything about a run, as it stands: what trains on does not change it.
 
     Args:
         trainer: The run, between two iterations or in an extension that comes last.
+        into: An earlier state that is needed no more: its tensors are used again, since fresh
+            memory costs several times the copying.
+    """
+    state = {"trainer": trainer.state_dict(), "random": random_state()}
+    copy: dict[str, Any] = _copied(state, into)
+    return copy
+
+
+def write_snapshot(state: dict[str, Any], folder: Path, *, keep: int = 2) -> Path:
+    """Write `<folder>/<iteration>.pt`, and delete all but the newest.
+
+    Args:
+        state: Of `state_of`.
         folder: Where the snapshots of this run are; it is made.
         keep: How many stay, at least 1.
 
     Raises:
-        OutputError: If the place cannot be written.
+        OutputError: If the place cannot be written, or is full.
     """
-    path = folder / f"{trainer.updater.iteration}.pt"
-    state = {"trainer": trainer.state_dict(), "random": random_state()}
+    path = folder / f"{state['trainer']['updater']['iteration']}.pt"
     with whole_file(path) as temporary:
-        torch.save(state, temporary)
+        _save(state, temporary, shown=path)
         digest = _sha256(temporary, length=temporary.stat().st_size)
         with temporary.open("ab") as file:
             file.write(SEAL + digest)
     for old in snapshots(folder)[keep:]:
         old.unlink()
     return path
+
+
+def save_snapshot(trainer: Trainer, folder: Path, *, keep: int = 2) -> Path:
+    """Both at once: the run as it stands, written.
+
+    Raises:
+        OutputError: If the place cannot be written, or is full.
+    """
+    return write_snapshot(state_of(trainer), folder, keep=keep)
 
 
 def snapshots(folder: Path) -> list[Path]:
@@ -90,7 +112,8 @@ def resume(
         TrainingError: If none is whole, or they are of another model.
     """
     paths = snapshots(folder)
-    _delete_leftovers(folder)
+    if trainer.updater.fabric.is_global_zero:
+        _delete_leftovers(folder)
     for path in paths:
         try:
             state = load_snapshot(path)
@@ -104,6 +127,35 @@ def resume(
             "no snapshot is whole", where=folder, do="delete this folder to begin anew"
         )
     return None
+
+
+def _copied(value: Any, into: Any) -> Any:
+    if isinstance(value, Tensor):
+        fits = isinstance(into, Tensor) and into.shape == value.shape and into.dtype == value.dtype
+        if fits and into.stride() == value.stride():
+            return into.copy_(value)
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        known = into if isinstance(into, dict) else {}
+        return {key: _copied(each, known.get(key)) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        spare = list(into) if isinstance(into, list | tuple) else []
+        spare += [None] * (len(value) - len(spare))
+        return type(value)(_copied(each, old) for each, old in zip(value, spare, strict=False))
+    return value
+
+
+def _save(state: dict[str, Any], path: Path, *, shown: Path) -> None:
+    try:
+        torch.save(state, path)
+    except RuntimeError as error:  # so says PyTorch of a disk that takes no more
+        if "write" not in str(error):
+            raise
+        raise OutputError(
+            "this snapshot could not be written: the disk is full, or fails",
+            where=shown,
+            do="make room and start the same command again: it goes on from the snapshot before",
+        ) from error
 
 
 def _load(trainer: Trainer, state: dict[str, Any], path: Path) -> None:

@@ -14,6 +14,7 @@ from akitsu.errors import TrainingError, nearest
 from akitsu.training.extension import Extension, FunctionExtension
 from akitsu.training.extensions.snapshot import Snapshot
 from akitsu.training.interrupts import Interrupts
+from akitsu.training.processes import Agreement
 from akitsu.training.reporter import Observation, observing
 from akitsu.training.triggers import TIE, Trigger, TriggerSpec, interval, make_trigger
 from akitsu.training.updater import Updater
@@ -27,6 +28,23 @@ class _Entry:
     extension: Extension
     trigger: Trigger
     priority: int
+    before_training: bool
+
+    def observes(self) -> bool:
+        """Whether it looks at every iteration."""
+        return type(self.extension).observe is not Extension.observe
+
+    def state_dict(self) -> dict[str, Any]:
+        """The extension's state; its trigger's, where that has one."""
+        keeps = getattr(self.trigger, "state_dict", None)
+        trigger = {} if keeps is None else {"trigger": keeps()}
+        return {"extension": self.extension.state_dict(), **trigger}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.extension.load_state_dict(state["extension"])
+        takes = getattr(self.trigger, "load_state_dict", None)
+        if takes is not None and "trigger" in state:
+            takes(state["trigger"])
 
 
 class Trainer:
@@ -41,6 +59,8 @@ class Trainer:
     Attributes:
         observation: What was reported in the running iteration, by key.
         last_iteration: The number of the last iteration.
+        clock_s: `elapsed_s` at the last iteration, in all processes as in the first.
+        stopped: Why the training ended before that, in words; None where it did not.
 
     Raises:
         RecipeError: If `stop` says no end.
@@ -61,14 +81,16 @@ class Trainer:
         self.last_iteration = ceil(n * length - TIE)
         updater.last_iteration = self.last_iteration
         self.observation: Observation = {}
+        self.stopped: str | None = None
+        self.clock_s = 0.0
         self._entries: list[_Entry] = []
         self._elapsed_before_s = 0.0
         self._started_at_s: float | None = None
 
     @property
     def finished(self) -> bool:
-        """Whether the last iteration is done."""
-        return self.updater.iteration >= self.last_iteration
+        """Whether the last iteration is done, or somebody stopped the training."""
+        return self.updater.iteration >= self.last_iteration or self.stopped is not None
 
     @property
     def elapsed_s(self) -> float:
@@ -77,6 +99,10 @@ class Trainer:
             return self._elapsed_before_s
         return self._elapsed_before_s + monotonic() - self._started_at_s
 
+    def stop(self, reason: str) -> None:
+        """End the training after this iteration; a resumed run stays ended."""
+        self.stopped = reason
+
     def extend(
         self,
         extension: Extension | Callable[[Trainer], object],
@@ -84,6 +110,7 @@ class Trainer:
         name: str | None = None,
         trigger: TriggerSpec = None,
         priority: int | None = None,
+        before_training: bool | None = None,
     ) -> None:
         """Hang an extension, or a plain function of the trainer, on the run.
 
@@ -92,6 +119,7 @@ class Trainer:
             name: What its state is saved under; by default the name of its class or function.
             trigger: When it acts; by default what its class says.
             priority: Its place among those due together; by default what its class says.
+            before_training: Whether it also acts before the first iteration; likewise.
 
         Raises:
             TrainingError: If the name is taken.
@@ -104,7 +132,8 @@ class Trainer:
             raise TrainingError(f"two extensions are called {name}", do="give one another name")
         trigger = make_trigger(extension.trigger if trigger is None else trigger)
         priority = extension.priority if priority is None else priority
-        self._entries.append(_Entry(name, extension, trigger, priority))
+        before = extension.before_training if before_training is None else before_training
+        self._entries.append(_Entry(name, extension, trigger, priority, before))
         self._entries.sort(key=lambda entry: -entry.priority)
 
     def extension(self, name: str) -> Extension:
@@ -124,35 +153,66 @@ class Trainer:
         """Train until the end.
 
         Raises:
-            KeyboardInterrupt: After Ctrl-C or SIGTERM, when the iteration is done and its
-                snapshot, where there is a Snapshot, is written.
+            KeyboardInterrupt: After Ctrl-C, and as TerminatedError after SIGTERM, when the
+                iteration is done and its snapshot, where there is a Snapshot, is written.
         """
+        acting = [entry for entry in self._entries if self._acts_here(entry.extension)]
         with ExitStack() as stack:
             self._started_at_s = monotonic()
             stack.callback(self._stop_clock)
-            for entry in self._entries:
+            for entry in acting:
                 stack.callback(entry.extension.finalize, self)
                 entry.extension.initialize(self)
             interrupts = stack.enter_context(Interrupts())
-            while not self.finished and not interrupts.pending:
-                self._iterate()
-            if interrupts.pending:
-                self._leave()
+            try:
+                self._act_before_training(acting)
+                if self._loop(acting, interrupts):
+                    self._leave(acting)
+                    raise interrupts.pending or KeyboardInterrupt
+            except BaseException as error:
+                for entry in acting:
+                    entry.extension.on_error(self, error)
+                raise
 
-    def _iterate(self) -> None:
+    def _acts_here(self, extension: Extension) -> bool:
+        return extension.everywhere or self.updater.fabric.is_global_zero
+
+    def _act_before_training(self, acting: list[_Entry]) -> None:
+        if self.updater.iteration > 0:
+            return
+        self.observation = {}
+        with observing(self.observation):
+            for entry in acting:
+                if entry.before_training:
+                    entry.extension(self)
+
+    def _loop(self, acting: list[_Entry], interrupts: Interrupts) -> bool:
+        """Iterate to the end; whether it was interrupted before, in this process or another."""
+        agreement = Agreement(self.updater.fabric)
+        while not self.finished:
+            pending = interrupts.pending is not None
+            interrupted, self.clock_s = agreement.reach(pending, self.elapsed_s)
+            if interrupted:
+                break
+            self._iterate(acting)
+        return agreement.last(interrupts.pending is not None)
+
+    def _iterate(self, acting: list[_Entry]) -> None:
         self.observation = {}
         with observing(self.observation):
             self.updater.update()
-            for entry in self._entries:
+            for entry in acting:
                 entry.extension.observe(self)
                 if entry.trigger(self) or (entry.extension.at_end and self.finished):
                     entry.extension(self)
 
-    def _leave(self) -> None:
-        for entry in self._entries:
+    def _leave(self, acting: list[_Entry]) -> None:
+        """Save the run before it is interrupted; no process leaves before it is saved."""
+        for entry in acting:
             if isinstance(entry.extension, Snapshot):
                 entry.extension(self)
-        raise KeyboardInterrupt
+                entry.extension.finalize(self)
+        self.updater.fabric.barrier()
 
     def _stop_clock(self) -> None:
         self._elapsed_before_s = self.elapsed_s
@@ -162,8 +222,9 @@ class Trainer:
         """Everything that the rest of the run depends on, the global random state apart."""
         return {
             "updater": self.updater.state_dict(),
-            "extensions": {entry.name: entry.extension.state_dict() for entry in self._entries},
+            "extensions": {entry.name: entry.state_dict() for entry in self._entries},
             "elapsed_s": self.elapsed_s,
+            "stopped": self.stopped,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -171,5 +232,6 @@ class Trainer:
         self.updater.load_state_dict(state["updater"])
         for entry in self._entries:
             if entry.name in state["extensions"]:
-                entry.extension.load_state_dict(state["extensions"][entry.name])
+                entry.load_state_dict(state["extensions"][entry.name])
         self._elapsed_before_s = state["elapsed_s"]
+        self.stopped = state["stopped"]

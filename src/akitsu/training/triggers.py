@@ -35,12 +35,12 @@ class IntervalTrigger:
     def __call__(self, trainer: Trainer) -> bool:
         """Whether this iteration is such a moment."""
         updater = trainer.updater
+        iteration = updater.iteration
         length = self.n * (updater.batches.batches_per_epoch if self.unit == "epoch" else 1)
-        now, before = (
-            floor((iteration + TIE) / length)
-            for iteration in (updater.iteration, updater.iteration - 1)
-        )
-        return updater.iteration > 0 and now > before
+        if isinstance(length, int):  # asked in every iteration, so the usual case is quick
+            return iteration > 0 and iteration % length == 0
+        now, before = floor((iteration + TIE) / length), floor((iteration - 1 + TIE) / length)
+        return iteration > 0 and now > before
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ class TimeTrigger:
 
     def __call__(self, trainer: Trainer) -> bool:
         """Whether the time is up; the first call starts the clock."""
-        now_s = trainer.elapsed_s
+        now_s = trainer.clock_s
         if self._last_s is None:
             self._last_s = now_s
         if now_s - self._last_s < self.seconds:

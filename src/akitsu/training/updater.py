@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from lightning_fabric import Fabric
@@ -12,55 +13,84 @@ from torch.optim import Optimizer
 
 from akitsu.training.average import Average
 from akitsu.training.batches import Batch, Batches
-from akitsu.training.reporter import report, scope
+from akitsu.training.parts import parts_of
+from akitsu.training.randomness import mixed, seed_torch
+from akitsu.training.reporter import Observation, Summary, observing, report, scope
 from akitsu.training.schedules import Schedule
 
-# With one of these on a single device, all that Fabric's module wrapper adds is autocast.
-TRANSPARENT = ("32-true", "16-mixed", "bf16-mixed")
+# With one of these on a single device, all that Fabric's wrappers add is autocast.
+TRANSPARENT = ("32-true", "bf16-mixed")
+# The name of the only optimizer, and of the only network.
+MAIN = "main"
+# What a seed is for, beside the two purposes in batches.py.
+MODEL = 2
+
+Hook = Callable[["Updater", Optimizer], None]
+Loss = Callable[[nn.Module, Batch], dict[str, Tensor]]
 
 
 class Updater:
-    """Owns what learns: batches, model, optimizer, and what follows them.
+    """Owns what learns: batches, model, optimizers, and what follows them.
+
+    To learn in another way, override `learn`: see its text.
 
     Args:
         batches: Where batches come from.
-        model: The network; Fabric moves it to its device.
-        optimizer: Over the model's parameters; its learning rates are those that the schedule
-            multiplies.
-        loss: Called with model and batch; returns scalars, of which `loss` is minimised and all
+        model: The network; Fabric moves it to its device. An `nn.ModuleDict` holds several, each
+            of which is found in `networks` by its name.
+        optimizer: Over the model's parameters, or several by name; the learning rates in them are
+            those that the schedule multiplies.
+        loss: Called with network and batch; returns scalars, of which `loss` is minimised and all
             are reported as `main/…`. It runs in Fabric's precision.
-        fabric: Device and precision.
-        schedule: Factor of the learning rate by the part of the training done; None leaves it.
-        clip_norm: Longest gradient, over all parameters together; None leaves them.
-        average: Moving average of the same model, updated after each step.
+        fabric: Devices and precision; by default one device, float32.
+        schedule: Factor of the learning rates by the part of the training done; None leaves them.
+        hooks: Called with this and the optimizer between gradients and step, in this order; see
+            `akitsu.training.hooks`.
+        average: Moving average of the same model, updated after each iteration.
+        accumulate: Equal parts of a batch whose gradients are added up before the step, to save
+            memory; with BatchNorm each part has statistics of its own.
+        seed: Of what the model draws, as Dropout does.
 
     Attributes:
         iteration: Updates done.
         last_iteration: Updates that the whole training has; the Trainer says it.
+        networks: What a loss calls, by name: the model's parts as Fabric set them up.
+        optimizers: By name.
+        batch: The newest batch.
+        losses: What the loss returned last, with its graph until the next batch.
     """
 
     def __init__(
         self,
         batches: Batches,
         model: nn.Module,
-        optimizer: Optimizer,
+        optimizer: Optimizer | Mapping[str, Optimizer],
         *,
-        loss: Callable[[nn.Module, Batch], dict[str, Tensor]],
-        fabric: Fabric,
+        loss: Loss | None = None,
+        fabric: Fabric | None = None,
         schedule: Schedule | None = None,
-        clip_norm: float | None = None,
+        hooks: Iterable[Hook] = (),
         average: Average | None = None,
+        accumulate: int = 1,
+        seed: int = 0,
     ) -> None:
-        self.batches, self.model, self.optimizer = batches, model, optimizer
-        self.loss, self.fabric = loss, fabric
-        self.schedule, self.clip_norm, self.average = schedule, clip_norm, average
+        self.batches, self.model, self.loss = batches, model, loss
+        self.fabric = fabric or Fabric(devices=1)
+        self.schedule, self.hooks, self.average = schedule, list(hooks), average
+        self.accumulate, self.seed = accumulate, seed
         self.iteration = 0
         self.last_iteration: int | None = None
-        self._learning_rates = [group["lr"] for group in optimizer.param_groups]
-        self._wrapped_model, self._wrapped_optimizer = fabric.setup(model, optimizer)
-        self._trained_model = self._cheapest_model()
+        self.batch: Batch = None
+        self.losses: dict[str, Tensor] = {}
+        named = {MAIN: optimizer} if isinstance(optimizer, Optimizer) else dict(optimizer)
+        self._learning_rates = {
+            name: [group["lr"] for group in each.param_groups] for name, each in named.items()
+        }
+        self._transparent = self._is_transparent()
+        self.networks = self._set_up_networks()
+        self._set_up_optimizers(named)
         if average is not None:
-            fabric.strategy.precision.convert_module(average.model).to(fabric.device)
+            self.fabric.strategy.precision.convert_module(average.model).to(self.fabric.device)
 
     @property
     def epoch(self) -> int:
@@ -78,6 +108,11 @@ class Updater:
         return self.batches.is_new_epoch
 
     @property
+    def network(self) -> nn.Module:
+        """The only network, as a loss calls it."""
+        return self.networks[MAIN]
+
+    @property
     def best_model(self) -> nn.Module:
         """What is scored and shipped: the averaged model where there is one."""
         return self.model if self.average is None else self.average.model
@@ -87,25 +122,76 @@ class Updater:
         batch = next(self.batches)
         if self.fabric.device.type != "cpu":
             batch = self.fabric.to_device(batch)
+        self.batch = batch
+        # From the iteration alone, like the schedule: there is nothing that a snapshot could
+        # forget. Every process draws in its own way.
+        seed_torch(mixed(self.seed, MODEL, self.iteration, self.fabric.global_rank))
         self._set_learning_rates()
-        with scope("main"), self.fabric.autocast():
-            losses = self.loss(self._trained_model, batch)
-            report(losses)
-        self.optimizer.zero_grad()
-        self.fabric.backward(losses["loss"])
-        self._clip_gradients()
-        self._wrapped_optimizer.step()
+        self.learn(batch)
         if self.average is not None:
             self.average.update()
         self.iteration += 1
 
+    def learn(self, batch: Batch) -> None:
+        """Make the weights a little better.
+
+        A training with several networks or optimizers overrides this. It computes a loss from
+        `self.networks`, calls `self.descend` once for each optimizer, and reports what it likes:
+
+        ```
+        def learn(self, batch):
+            with self.fabric.autocast():
+                loss = self.networks["critic"](batch).mean()
+            self.descend(loss, "critic")
+            report({"main/critic": loss})
+        ```
+        """
+        self.zero_gradients()
+        if self.accumulate == 1:
+            self._backward_through(batch)
+        else:
+            self._backward_through_parts(parts_of(batch, self.accumulate))
+        self.step()
+
+    def descend(self, loss: Tensor, optimizer: str = MAIN) -> None:
+        """One step of one optimizer down the gradient of a scalar."""
+        self.zero_gradients(optimizer)
+        self.backward(loss)
+        self.step(optimizer)
+
+    def zero_gradients(self, optimizer: str = MAIN) -> None:
+        """Forget the gradients of an optimizer's parameters."""
+        # As zero_grad() does; its note to the profiler costs more than all the rest of it.
+        for group in self.optimizers[optimizer].param_groups:
+            for parameter in group["params"]:
+                parameter.grad = None
+
+    def backward(self, loss: Tensor) -> None:
+        """Add a scalar's gradients to those that are there."""
+        if self._transparent:
+            loss.backward()  # type: ignore[no-untyped-call]
+        else:
+            self.fabric.backward(loss)
+
+    def step(self, optimizer: str = MAIN) -> None:
+        """Let the hooks see the gradients, and move the weights."""
+        plain, wrapped = self.optimizers[optimizer], self._wrapped_optimizers[optimizer]
+        if self.hooks:
+            self.fabric.strategy.precision.unscale_gradients(plain)
+            for hook in self.hooks:
+                hook(self, plain)
+        if self._transparent:
+            plain.step()
+        else:
+            wrapped.step()
+
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the next update depends on, the global random state apart."""
+        """Everything that the next update depends on, the global random states apart."""
         return {
             "iteration": self.iteration,
             "batches": self.batches.state_dict(),
             "model": self.model.state_dict(),
-            "optimizer": self._wrapped_optimizer.state_dict(),
+            "optimizers": {name: each.state_dict() for name, each in self.optimizers.items()},
             "precision": self.fabric.strategy.precision.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
         }
@@ -114,37 +200,57 @@ class Updater:
         """Go on from `state_dict`."""
         self.batches.load_state_dict(state["batches"])
         self.model.load_state_dict(state["model"])
-        self._wrapped_optimizer.load_state_dict(state["optimizer"])
+        for name, each in self.optimizers.items():
+            each.load_state_dict(state["optimizers"][name])
         self.fabric.strategy.precision.load_state_dict(state["precision"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
         self.iteration = state["iteration"]
 
-    def _cheapest_model(self) -> nn.Module:
-        """The model itself where Fabric's wrapper would add only its cost (some 50 µs a call)."""
-        plain = isinstance(self.fabric.strategy, SingleDeviceStrategy)
-        if plain and self.fabric.strategy.precision.precision in TRANSPARENT:
-            return self.model
-        wrapped: nn.Module = self._wrapped_model
-        return wrapped
+    def _is_transparent(self) -> bool:
+        """Whether Fabric's wrappers would add only their cost (some 65 µs an iteration)."""
+        strategy = self.fabric.strategy
+        single = isinstance(strategy, SingleDeviceStrategy)
+        return single and strategy.precision.precision in TRANSPARENT
+
+    def _set_up_networks(self) -> dict[str, nn.Module]:
+        several = isinstance(self.model, nn.ModuleDict)
+        parts = dict(self.model.items()) if several else {MAIN: self.model}  # type: ignore[operator]
+        wrapped = {name: self.fabric.setup_module(part) for name, part in parts.items()}
+        return parts if self._transparent else wrapped
+
+    def _set_up_optimizers(self, named: dict[str, Optimizer]) -> None:
+        self.optimizers = named
+        self._wrapped_optimizers = {
+            name: self.fabric.setup_optimizers(each) for name, each in named.items()
+        }
+
+    def _backward_through(self, part: Batch, *, parts: int = 1) -> None:
+        assert self.loss is not None, "an Updater without a loss overrides learn()"
+        with scope(MAIN), self.fabric.autocast():
+            self.losses = self.loss(self.network, part)
+            report(self.losses)
+        loss = self.losses["loss"]
+        self.backward(loss if parts == 1 else loss / parts)
+
+    def _backward_through_parts(self, parts: list[Batch]) -> None:
+        """Add up the gradients of all parts, and report the means of what each reported."""
+        summary = Summary()
+        for number, part in enumerate(parts, 1):
+            seen: Observation = {}
+            # Several processes tell one another their gradients once, with the last part.
+            more = number < len(parts) and not self._transparent
+            quiet = self.fabric.no_backward_sync(self.network) if more else nullcontext()
+            with observing(seen), quiet:
+                self._backward_through(part, parts=len(parts))
+            summary.add(seen)
+        report(summary.means())
 
     def _set_learning_rates(self) -> None:
-        """From the iteration alone: a schedule has nothing that a snapshot could forget."""
         if self.schedule is None:
             return
         assert self.last_iteration is not None, "a schedule needs a Trainer, which knows the end"
         factor = self.schedule(self.iteration / self.last_iteration)
-        for group, rate in zip(self.optimizer.param_groups, self._learning_rates, strict=True):
-            group["lr"] = rate * factor
-
-    def _clip_gradients(self) -> None:
-        if self.clip_norm is None:
-            return
-        # A gradient that is not a number is found where the loss is reduced: asking here would
-        # wait for the device at every step.
-        self.fabric.clip_gradients(
-            self._wrapped_model,
-            self._wrapped_optimizer,
-            max_norm=self.clip_norm,
-            error_if_nonfinite=False,
-        )
+        for name, each in self.optimizers.items():
+            for group, rate in zip(each.param_groups, self._learning_rates[name], strict=True):
+                group["lr"] = rate * factor

@@ -85,7 +85,7 @@ def test_a_training_loss_is_compared_by_its_mean_since_the_last_moment(trainer):
 
 def test_what_acts_at_the_end_acts_in_the_iteration_that_it_stops(trainer):
     ours, log = trainer(stop=(8, "iteration")), LogReport()
-    ours.extend(log, trigger=None)
+    ours.extend(log, trigger=(100, "iteration"))
 
     scored(ours, SCORES, EarlyStopping(KEY, patience=3)).run()
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from akitsu.errors import TrainingError
+from akitsu.training.extensions.evaluator import Evaluator
 from akitsu.training.extensions.log_report import LogReport
 from akitsu.training.extensions.micro_average import MicroAverage
 
@@ -44,6 +45,19 @@ def test_it_is_the_sum_over_the_sum(trainer):
     assert quotients(ours) == pytest.approx([4 / 5, 7 / 70, 4 / 10])
 
 
+def test_what_an_evaluator_reports_is_averaged_in_the_same_iteration(trainer):
+    """Also by an average that was hung on before it."""
+    ours, log = trainer(stop=(1, "iteration")), LogReport()
+    keys = ("validation/main/correct", "validation/main/total")
+    ours.extend(MicroAverage(*keys, result_key="right"))
+    ours.extend(Evaluator(lambda model: {"correct": 3, "total": 4}))
+    ours.extend(log)
+
+    ours.run()
+
+    assert log.rows[0]["right"] == 0.75
+
+
 def test_an_iteration_that_reports_nothing_adds_nothing(trainer):
     ours = counted(trainer(stop=(6, "iteration")), total=[2, None, 1, 70, 8, 2])
 
@@ -73,7 +87,7 @@ def test_a_run_resumed_anywhere_averages_like_the_unbroken_one(trainer, iteratio
 
 def test_a_misspelt_key_is_answered_at_its_first_moment(trainer):
     ours = counted(trainer(stop=(6, "iteration")))
-    ours.extend(MicroAverage("corrct", "total", result_key="x"), name="misspelt")
+    ours.extend(MicroAverage("correkt", "total", result_key="x"), name="misspelt")
 
-    with pytest.raises(TrainingError, match=r"MicroAverage: corrct is not .* 5; write correct"):
+    with pytest.raises(TrainingError, match=r"MicroAverage: correkt is not .* 5; write correct"):
         ours.run()

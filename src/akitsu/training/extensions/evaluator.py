@@ -24,12 +24,15 @@ class Evaluator(Extension):
     Args:
         evaluate: From the model (the averaged one where there is one), in evaluation mode and
             without gradients, to scores by key.
+            Where several processes train together, each calls it: it may share out the pictures
+            and gather what was found, and has to come to the same scores in all.
         prefix: Which pictures these are.
     """
 
     trigger = (1, "epoch")
     priority = Priority.WRITER
     at_end = True
+    everywhere = True
 
     def __init__(
         self, evaluate: Callable[[nn.Module], dict[str, float]], prefix: str = "validation"

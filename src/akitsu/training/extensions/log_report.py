@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 from typing_extensions import override
 
 from akitsu.errors import TrainingError
-from akitsu.files import write_text
+from akitsu.files import append_text, write_text
 from akitsu.training.extension import Extension, Priority
+from akitsu.training.processes import mean_over_processes
 from akitsu.training.reporter import Summary
+from akitsu.training.updater import MAIN
 
 if TYPE_CHECKING:
     from akitsu.training.trainer import Trainer
@@ -35,6 +37,7 @@ class LogReport(Extension):
     trigger = (1, "epoch")
     priority = Priority.EDITOR
     at_end = True
+    everywhere = True  # each process knows the losses of its own part of the batches
 
     def __init__(self, file: str = "log.jsonl") -> None:
         self.file = file
@@ -43,7 +46,8 @@ class LogReport(Extension):
 
     @override
     def initialize(self, trainer: Trainer) -> None:
-        write_text(trainer.out / self.file, "".join(_line(row) for row in self.rows))
+        if trainer.updater.fabric.is_global_zero:
+            write_text(trainer.out / self.file, "".join(_line(row) for row in self.rows))
 
     @override
     def observe(self, trainer: Trainer) -> None:
@@ -56,9 +60,11 @@ class LogReport(Extension):
         Raises:
             TrainingError: If a training loss is not a number.
         """
+        updater = trainer.updater
         means = self._summary.means()
         self._summary = Summary()
-        updater = trainer.updater
+        own = {key: value for key, value in means.items() if key.startswith(f"{MAIN}/")}
+        means |= mean_over_processes(updater.fabric, own)
         _check_losses(means, where=f"{trainer.out}, iteration {updater.iteration}")
         row: Row = {
             "epoch": updater.epoch,
@@ -67,8 +73,8 @@ class LogReport(Extension):
             **means,
         }
         self.rows.append(row)
-        with (trainer.out / self.file).open("a", encoding="utf-8") as log:
-            log.write(_line(row))
+        if updater.fabric.is_global_zero:
+            append_text(trainer.out / self.file, _line(row))
 
     @override
     def state_dict(self) -> dict[str, Any]:
@@ -88,7 +94,7 @@ def _line(row: Row) -> str:
 
 def _check_losses(means: dict[str, float], *, where: str) -> None:
     for key, value in means.items():
-        if key.startswith("main/") and "loss" in key and not isfinite(value):
+        if key.startswith(f"{MAIN}/") and "loss" in key and not isfinite(value):
             raise TrainingError(
                 f"{key} became {value} since the line before", where=where, do="lower optimizer.lr"
             )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from typing_extensions import override
 
 from akitsu.training.extension import Extension, Priority
-from akitsu.training.snapshot import save_snapshot
+from akitsu.training.finite import require_finite
+from akitsu.training.snapshot import state_of, write_snapshot
 
 if TYPE_CHECKING:
     from akitsu.training.trainer import Trainer
@@ -15,6 +18,9 @@ if TYPE_CHECKING:
 
 class Snapshot(Extension):
     """Writes `snapshots/<iteration>.pt` in the run's folder, also on Ctrl-C and SIGTERM.
+
+    The training waits only while its state is copied in memory; a thread writes the copy. What
+    that thread could not write is an error of the next snapshot, or of the end.
 
     Args:
         keep: How many of the newest stay, at least 1; more than one, since the newest may be torn.
@@ -26,7 +32,38 @@ class Snapshot(Extension):
 
     def __init__(self, keep: int = 2) -> None:
         self.keep = keep
+        self._thread: ThreadPoolExecutor | None = None
+        self._writing: Future[Path] | None = None
+        self._state: dict[str, Any] | None = None
 
     @override
     def __call__(self, trainer: Trainer) -> None:
-        save_snapshot(trainer, trainer.out / "snapshots", keep=self.keep)
+        """Copy the run's state, and have it written.
+
+        Raises:
+            OutputError: If the snapshot before could not be written.
+            TrainingError: If a weight is not finite: such a state is not worth keeping.
+        """
+        updater = trainer.updater
+        require_finite(updater.model, where=f"{trainer.out}, iteration {updater.iteration}")
+        self._wait()
+        if self._thread is None:
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
+        self._state = state_of(trainer, into=self._state)
+        folder = trainer.out / "snapshots"
+        self._writing = self._thread.submit(write_snapshot, self._state, folder, keep=self.keep)
+
+    @override
+    def finalize(self, trainer: Trainer) -> None:
+        """Wait until the newest snapshot is on the disk."""
+        try:
+            self._wait()
+        finally:
+            if self._thread is not None:
+                self._thread.shutdown()
+            self._thread, self._state = None, None
+
+    def _wait(self) -> None:
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()

@@ -1,0 +1,103 @@
+"""What several processes have to agree on: when to stop, what was seen, and who speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import torch
+from lightning_fabric import Fabric
+
+from akitsu.errors import AkitsuError
+
+Value = TypeVar("Value")
+
+
+class Agreement:
+    """What all processes have to do alike though only one may know it: stop, and tell the time.
+
+    Asked once an iteration in every process, it answers the same in all: with the news of the
+    iteration before, so that they travel while the next step is computed and nobody waits. A
+    single process answers itself at once.
+    """
+
+    def __init__(self, fabric: Fabric) -> None:
+        self._fabric = fabric
+        self._asked: tuple[torch.Tensor, Any] | None = None
+        self._answer = False, 0.0
+
+    def reach(self, interrupted: bool, elapsed_s: float) -> tuple[bool, float]:
+        """Whether any process was interrupted, and the first process' clock.
+
+        Args:
+            interrupted: Whether this one was.
+            elapsed_s: Its clock, 0 or more.
+        """
+        if self._fabric.world_size == 1:
+            return interrupted, elapsed_s
+        self._arrive()
+        clock_s = elapsed_s if self._fabric.is_global_zero else 0.0
+        news = torch.tensor([interrupted, clock_s], dtype=torch.float64, device=self._fabric.device)
+        work = torch.distributed.all_reduce(news, async_op=True)
+        self._asked = news, work
+        return self._answer
+
+    def last(self, interrupted: bool) -> bool:
+        """The same at the end, where there is nothing left to compute meanwhile."""
+        if self._fabric.world_size == 1:
+            return interrupted
+        self.reach(interrupted, 0.0)
+        self._arrive()
+        return self._answer[0]
+
+    def _arrive(self) -> None:
+        if self._asked is None:
+            return
+        news, work = self._asked
+        work.wait()
+        interrupted, clock_s = news.tolist()
+        self._answer = interrupted > 0, clock_s
+        self._asked = None
+
+
+def in_the_first(fabric: Fabric, act: Callable[[], Value]) -> Value:
+    """Let the first process act, and give its result to all.
+
+    Raises:
+        AkitsuError: What it raised, in the first process.
+        SystemExit: In the others, silently: one of them says what was wrong, and that is enough.
+    """
+    if fabric.world_size == 1:
+        return act()
+    outcome: tuple[Any, AkitsuError | None] = (None, None)
+    if fabric.is_global_zero:
+        try:
+            outcome = act(), None
+        except AkitsuError as error:
+            outcome = None, error
+    result, mistake = fabric.broadcast(outcome)
+    if mistake is None:
+        value: Value = result
+        return value
+    if fabric.is_global_zero:
+        raise mistake
+    raise SystemExit(2)
+
+
+def mean_over_processes(fabric: Fabric, values: dict[str, float]) -> dict[str, float]:
+    """Each value as the mean over all processes, which have to ask for the same keys."""
+    if fabric.world_size == 1 or not values:
+        return values
+    # Gloo and NCCL know float64; the mean of W floats loses nothing in it.
+    together = torch.tensor(list(values.values()), dtype=torch.float64, device=fabric.device)
+    torch.distributed.all_reduce(together)
+    return dict(zip(values, (together / fabric.world_size).tolist(), strict=True))
+
+
+def gathered(fabric: Fabric, value: Value) -> list[Value]:
+    """The value of every process, in the order of their numbers, in all of them."""
+    if fabric.world_size == 1:
+        return [value]
+    values: list[Any] = [None] * fabric.world_size
+    torch.distributed.all_gather_object(values, value)
+    return values

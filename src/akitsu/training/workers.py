@@ -1,0 +1,88 @@
+"""Worker processes that fetch batches ahead of the loop, with the loader of PyTorch."""
+
+from __future__ import annotations
+
+import signal
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from akitsu.errors import AkitsuError, TrainingError
+
+# Batches that each worker holds ready.
+AHEAD = 2
+
+
+def fetched_by_workers(
+    fetch: Callable[[Any], Any], plans: Iterable[Any], *, workers: int
+) -> Iterator[Any]:
+    """The batches of `plans`, in their order, each made in one of the worker processes.
+
+    Args:
+        fetch: Makes a batch of a plan; where processes are spawned and not forked (macOS), it has
+            to be a function or an object that can be pickled.
+        plans: What to fetch; may be endless.
+        workers: Processes, at least 1; each computes with one thread.
+
+    Raises:
+        AkitsuError: What `fetch` raised, as it raised it.
+        TrainingError: If a worker died.
+    """
+    with warnings.catch_warnings(action="ignore"):  # more workers than cores may be meant
+        batches = iter(_loader(fetch, plans, workers=workers))
+    while True:
+        try:
+            batch = next(batches)
+        except StopIteration:
+            return
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise TrainingError(
+                "a worker process was killed while it fetched pictures",
+                do="start the same command again, it goes on from its newest snapshot; if memory "
+                "is short, with a smaller engine.workers",
+            ) from error
+        if isinstance(batch, AkitsuError):
+            raise batch
+        yield batch
+
+
+def _loader(fetch: Callable[[Any], Any], plans: Iterable[Any], *, workers: int) -> DataLoader[Any]:
+    return DataLoader(
+        _Fetching(fetch),
+        sampler=plans,
+        batch_size=None,
+        collate_fn=_as_it_is,
+        num_workers=workers,
+        prefetch_factor=AHEAD,
+        worker_init_fn=_leave_signals_to_the_loop,
+        # Its own: the loader would draw its base seed from the global state.
+        generator=torch.Generator(),
+    )
+
+
+class _Fetching(Dataset[Any]):
+    """The loader's view of it: a plan is an index."""
+
+    def __init__(self, fetch: Callable[[Any], Any]) -> None:
+        self._fetch = fetch
+
+    def __getitem__(self, plan: Any) -> Any:
+        try:
+            return self._fetch(plan)
+        except AkitsuError as error:
+            return error  # raised here, the loader would wrap it in a RuntimeError with a traceback
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
+
+
+def _leave_signals_to_the_loop(worker: int) -> None:  # noqa: ARG001
+    """Ctrl-C reaches every process of a terminal; the loop still needs this one's batches."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
