@@ -9,6 +9,7 @@ from typing import Literal, cast
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import nn
 
 from akitsu.errors import RecipeError
@@ -39,6 +40,11 @@ def make_fabric(recipe: Recipe) -> tuple[Fabric, str]:
     fabric.launch()
     torch.set_num_threads(max(1, available_threads() // devices))
     return fabric, f"{_place(fabric)}, precision {precision} ({why})"
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that speaks and writes."""
+    return int(getattr(rank_zero_only, "rank", 0) or 0) == 0
 
 
 def _processes(wanted: int) -> tuple[int, int]:

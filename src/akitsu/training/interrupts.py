@@ -8,8 +8,11 @@ from types import TracebackType
 from typing import Any
 
 
-class TerminatedError(KeyboardInterrupt):
-    """SIGTERM: the machine is about to be taken away. A shell expects exit code 143 of it."""
+class TerminatedError(SystemExit):
+    """SIGTERM: the machine is about to be taken away. Ends the program with exit code 143."""
+
+    def __init__(self) -> None:
+        super().__init__(128 + signal.SIGTERM)
 
 
 class Interrupts:
@@ -23,7 +26,7 @@ class Interrupts:
     """
 
     def __init__(self) -> None:
-        self.pending: type[KeyboardInterrupt] | None = None
+        self.pending: type[BaseException] | None = None
         self._previous: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> Interrupts:

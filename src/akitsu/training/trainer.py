@@ -153,8 +153,9 @@ class Trainer:
         """Train until the end.
 
         Raises:
-            KeyboardInterrupt: After Ctrl-C, and as TerminatedError after SIGTERM, when the
-                iteration is done and its snapshot, where there is a Snapshot, is written.
+            KeyboardInterrupt: After Ctrl-C, when the iteration is done and its snapshot, where
+                there is a Snapshot, is written.
+            TerminatedError: The same after SIGTERM.
         """
         acting = [entry for entry in self._entries if self._acts_here(entry.extension)]
         with ExitStack() as stack:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -11,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 
 from akitsu.errors import AkitsuError, TrainingError
+from akitsu.runtime import threads
 
 # Batches that each worker holds ready.
 AHEAD = 2
@@ -59,7 +61,7 @@ def _loader(fetch: Callable[[Any], Any], plans: Iterable[Any], *, workers: int) 
         collate_fn=_as_it_is,
         num_workers=workers,
         prefetch_factor=AHEAD,
-        worker_init_fn=_leave_signals_to_the_loop,
+        worker_init_fn=_keep_quiet,
         # Its own: the loader would draw its base seed from the global state.
         generator=torch.Generator(),
     )
@@ -82,7 +84,8 @@ def _as_it_is(batch: Any) -> Any:
     return batch
 
 
-def _leave_signals_to_the_loop(worker: int) -> None:  # noqa: ARG001
+def _keep_quiet(worker: int) -> None:  # noqa: ARG001
     """Ctrl-C reaches every process of a terminal; the loop still needs this one's batches."""
+    os.environ[threads.VARIABLE] = "1"  # each is one of several
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

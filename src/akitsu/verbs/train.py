@@ -30,6 +30,10 @@ def train(
             help="Run N seeds, each in its own folder, and give mean and interval of their scores.",
         ),
     ] = None,
+    devices: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="Train in N processes, one a device, together."),
+    ] = None,
     skip_broken: Annotated[
         bool,
         typer.Option(
@@ -58,9 +62,12 @@ def train(
     settings = list(set_ or [])
     if data is not None:
         settings.append(f"data.path={_quoted(data)}")
+    if devices is not None:
+        settings.append(f"engine.devices={devices}")
     if skip_broken:
         settings.append("data.skip_broken=true")
     loaded = load(recipe, settings=settings)
+    from akitsu.recipes.engine import is_first_process
     from akitsu.recipes.train import train as run
 
     console = Console(stderr=True)
@@ -76,6 +83,8 @@ def train(
         show_seeds(read_json(folder / DOCUMENT), as_json=json, picture=folder / PICTURE)
         return
     folder = run(loaded, out, say=say, force=force)
+    if not is_first_process():
+        return
     document = read_json(folder / METRICS)
     show_metrics(
         document,

@@ -135,6 +135,7 @@ class _Part:
     def freeze(self, *, requires_grad: bool) -> None:
         for parameter in self.parameters:
             parameter.requires_grad = requires_grad
+            parameter.grad = None  # one left from before would be stepped along again and again
         for layer in self.layers:
             layer.eval()
 
