@@ -81,7 +81,7 @@ def make_updater(
     return Updater(
         _batches(recipe, pictures, fabric=fabric),
         network.model,
-        make_optimizer(network.model, recipe.optimizer),
+        lambda: make_optimizer(network.model, recipe.optimizer),
         loss=_loss_of(network),
         fabric=fabric,
         schedule=make_schedule(recipe.schedule),
@@ -134,7 +134,7 @@ def hang_extensions(
     """Hang the recipe's extensions on the run."""
     settings = recipe.extensions
     key = f"validation/main/{network.task.score}"
-    score = _scorer(trainer.updater.fabric, network, validation_set, card)
+    score = _scorer(trainer.updater, network, validation_set, card)
     trainer.extend(Evaluator(score), trigger=settings.evaluate)
     trainer.extend(KeepBest(key), trigger=settings.evaluate)
     if settings.patience is not None:
@@ -162,12 +162,16 @@ def hang_extensions(
 
 
 def _scorer(
-    fabric: Fabric, network: Network, dataset: Dataset, card: ModelCard
+    updater: Updater, network: Network, dataset: Dataset, card: ModelCard
 ) -> Callable[[nn.Module], dict[str, float]]:
-    """Scores a model on the set: each process takes an even run of it, no picture counts twice."""
-    first, end = (
-        (fabric.global_rank + more) * len(dataset) // fabric.world_size for more in (0, 1)
-    )
+    """Scores a model on the set: each process takes an even run of it, no picture counts twice.
+
+    Where the weights are sharded every process takes the whole set, since all of them are needed
+    for each picture.
+    """
+    fabric, sharded = updater.fabric, updater.sharded
+    number, processes = (0, 1) if sharded else (fabric.global_rank, fabric.world_size)
+    first, end = ((number + more) * len(dataset) // processes for more in (0, 1))
 
     def score(model: nn.Module) -> dict[str, float]:
         judged = Network(model, network.task, mean=[0.0], std=[1.0])
@@ -178,7 +182,7 @@ def _scorer(
                 return judged.predict_inputs(inputs)
 
         own = evaluate(predict, dataset, card, indices=range(first, end))
-        whole, *others = gathered(fabric, own)
+        whole, *others = [own] if sharded else gathered(fabric, own)
         for other in others:
             whole.extend(other)  # type: ignore[arg-type]  # all are scores of one task
         return {name: value for name, value in whole.values().items() if "/" not in name}

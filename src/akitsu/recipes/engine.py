@@ -9,6 +9,7 @@ from typing import Literal, cast
 
 import torch
 from lightning_fabric import Fabric
+from lightning_fabric.strategies import ModelParallelStrategy, Strategy
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import nn
 
@@ -16,6 +17,7 @@ from akitsu.errors import RecipeError
 from akitsu.recipes.recipe import OptimizerSettings, Recipe, ScheduleSettings
 from akitsu.runtime.threads import available_threads
 from akitsu.training import schedules
+from akitsu.training.sharded import shard
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 
@@ -30,6 +32,7 @@ def make_fabric(recipe: Recipe) -> tuple[Fabric, str]:
     for name in ("lightning_fabric", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     devices, nodes = _processes(recipe.engine.devices)
+    _require_possible(recipe, processes=devices * nodes, precision=precision)
     fabric = Fabric(
         accelerator="auto",
         devices=devices,
@@ -40,6 +43,24 @@ def make_fabric(recipe: Recipe) -> tuple[Fabric, str]:
     fabric.launch()
     torch.set_num_threads(max(1, available_threads() // devices))
     return fabric, f"{_place(fabric)}, precision {precision} ({why})"
+
+
+def _require_possible(recipe: Recipe, *, processes: int, precision: Precision) -> None:
+    """Refuse what the engines cannot do together, before any process is started."""
+    if recipe.engine.strategy != "fsdp" or processes == 1:
+        return
+    if recipe.extensions.average is not None:
+        raise RecipeError(
+            "where the weights are sharded, no moving average of them is kept",
+            where="extensions.average",
+            do="set it to null, or engine.strategy to ddp",
+        )
+    if precision == "16-mixed":
+        raise RecipeError(
+            "where the weights are sharded, the gradients cannot be scaled as 16-mixed needs it",
+            where="engine.precision",
+            do="write bf16-mixed, or set engine.strategy to ddp",
+        )
 
 
 def is_first_process() -> bool:
@@ -61,8 +82,12 @@ def _processes(wanted: int) -> tuple[int, int]:
     return wanted, 1
 
 
-def _strategy(wanted: str, *, processes: int) -> str:
-    return "ddp" if wanted == "auto" and processes > 1 else wanted
+def _strategy(wanted: str, *, processes: int) -> str | Strategy:
+    if processes == 1:
+        return "auto"
+    if wanted == "fsdp":
+        return ModelParallelStrategy(shard, data_parallel_size=processes, tensor_parallel_size=1)
+    return "ddp"
 
 
 def _place(fabric: Fabric) -> str:

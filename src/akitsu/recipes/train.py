@@ -97,8 +97,10 @@ def train(
         "seconds_before_training": round(monotonic() - started_at_s - trainer.elapsed_s, 1),
     }
 
+    weights = updater.best_weights()
+
     def end() -> None:
-        save_weights(updater.best_model, folder / "final.safetensors")
+        save_weights(weights, folder / "final.safetensors")
         write_json(folder / "environment.json", directory.environment(**facts))
         finish(open_run(folder), validation_set, say=say)
 

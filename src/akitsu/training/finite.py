@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from akitsu.errors import TrainingError
+from akitsu.training.sharded import whole
 
 
 def require_finite(model: nn.Module, *, where: str | Path) -> None:
@@ -51,7 +52,8 @@ def is_finite(tensor: Tensor) -> Tensor:
 
     Asking for its value is what waits for the device.
     """
-    return tensor.detach().isfinite().all()
+    finite: Tensor = whole(tensor.detach()).isfinite().all()
+    return finite
 
 
 def _verdicts(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
@@ -61,4 +63,4 @@ def _verdicts(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
         if name.rpartition(".")[2].startswith("running_"):
             yield name, is_finite(buffer)
         else:
-            yield name, ~buffer.detach().isnan().any()
+            yield name, ~whole(buffer.detach()).isnan().any()

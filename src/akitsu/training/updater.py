@@ -7,7 +7,7 @@ from contextlib import nullcontext
 from typing import Any
 
 from lightning_fabric import Fabric
-from lightning_fabric.strategies import SingleDeviceStrategy
+from lightning_fabric.strategies import ModelParallelStrategy, SingleDeviceStrategy
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -17,6 +17,7 @@ from akitsu.training.parts import parts_of
 from akitsu.training.randomness import mixed, seed_torch
 from akitsu.training.reporter import Observation, Summary, observing, report, scope
 from akitsu.training.schedules import Schedule
+from akitsu.training.sharded import load_optimizer_into, load_weights_into, whole
 
 # With one of these on a single device, all that Fabric's wrappers add is autocast.
 TRANSPARENT = ("32-true", "bf16-mixed")
@@ -39,7 +40,8 @@ class Updater:
         model: The network; Fabric moves it to its device. An `nn.ModuleDict` holds several, each
             of which is found in `networks` by its name.
         optimizer: Over the model's parameters, or several by name; the learning rates in them are
-            those that the schedule multiplies.
+            those that the schedule multiplies. Where the weights are to be sharded it is a function
+            that makes it: it is called when they are.
         loss: Called with network and batch; returns scalars, of which `loss` is minimised and all
             are reported as `main/…`. It runs in Fabric's precision.
         fabric: Devices and precision; by default one device, float32.
@@ -64,7 +66,7 @@ class Updater:
         self,
         batches: Batches,
         model: nn.Module,
-        optimizer: Optimizer | Mapping[str, Optimizer],
+        optimizer: Optimizer | Mapping[str, Optimizer] | Callable[[], Optimizer],
         *,
         loss: Loss | None = None,
         fabric: Fabric | None = None,
@@ -82,13 +84,9 @@ class Updater:
         self.last_iteration: int | None = None
         self.batch: Batch = None
         self.losses: dict[str, Tensor] = {}
-        named = {MAIN: optimizer} if isinstance(optimizer, Optimizer) else dict(optimizer)
-        self._learning_rates = {
-            name: [group["lr"] for group in each.param_groups] for name, each in named.items()
-        }
         self._transparent = self._is_transparent()
         self.networks = self._set_up_networks()
-        self._set_up_optimizers(named)
+        self._set_up_optimizers(optimizer)
         if average is not None:
             self.fabric.strategy.precision.convert_module(average.model).to(self.fabric.device)
 
@@ -108,6 +106,11 @@ class Updater:
         return self.batches.is_new_epoch
 
     @property
+    def sharded(self) -> bool:
+        """Whether each process holds only a part of the weights."""
+        return isinstance(self.fabric.strategy, ModelParallelStrategy)
+
+    @property
     def network(self) -> nn.Module:
         """The only network, as a loss calls it."""
         return self.networks[MAIN]
@@ -116,6 +119,11 @@ class Updater:
     def best_model(self) -> nn.Module:
         """What is scored and shipped: the averaged model where there is one."""
         return self.model if self.average is None else self.average.model
+
+    def best_weights(self) -> dict[str, Tensor]:
+        """Its parameters and buffers by name; where they are sharded, every process has to ask."""
+        weights: dict[str, Tensor] = whole(self.best_model.state_dict())
+        return weights
 
     def update(self) -> None:
         """Learn from one batch."""
@@ -186,12 +194,17 @@ class Updater:
             wrapped.step()
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that the next update depends on, the global random states apart."""
+        """Everything that the next update depends on, the global random states apart.
+
+        Where the weights are sharded, every process has to ask for it.
+        """
         return {
             "iteration": self.iteration,
             "batches": self.batches.state_dict(),
-            "model": self.model.state_dict(),
-            "optimizers": {name: each.state_dict() for name, each in self.optimizers.items()},
+            "model": whole(self.model.state_dict()),
+            "optimizers": {
+                name: whole(each.state_dict()) for name, each in self.optimizers.items()
+            },
             "precision": self.fabric.strategy.precision.state_dict(),
             "average": None if self.average is None else self.average.state_dict(),
         }
@@ -199,9 +212,9 @@ class Updater:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state_dict`."""
         self.batches.load_state_dict(state["batches"])
-        self.model.load_state_dict(state["model"])
+        load_weights_into(self.model, state["model"])
         for name, each in self.optimizers.items():
-            each.load_state_dict(state["optimizers"][name])
+            load_optimizer_into(each, state["optimizers"][name])
         self.fabric.strategy.precision.load_state_dict(state["precision"])
         if self.average is not None:
             self.average.load_state_dict(state["average"])
@@ -219,10 +232,20 @@ class Updater:
         wrapped = {name: self.fabric.setup_module(part) for name, part in parts.items()}
         return parts if self._transparent else wrapped
 
-    def _set_up_optimizers(self, named: dict[str, Optimizer]) -> None:
-        self.optimizers = named
+    def _set_up_optimizers(
+        self, optimizer: Optimizer | Mapping[str, Optimizer] | Callable[[], Optimizer]
+    ) -> None:
+        if isinstance(optimizer, Mapping):
+            self.optimizers = dict(optimizer)
+        else:
+            one = optimizer if isinstance(optimizer, Optimizer) else optimizer()
+            self.optimizers = {MAIN: one}
         self._wrapped_optimizers = {
-            name: self.fabric.setup_optimizers(each) for name, each in named.items()
+            name: self.fabric.setup_optimizers(each) for name, each in self.optimizers.items()
+        }
+        self._learning_rates = {
+            name: [group["lr"] for group in each.param_groups]
+            for name, each in self.optimizers.items()
         }
 
     def _backward_through(self, part: Batch, *, parts: int = 1) -> None:

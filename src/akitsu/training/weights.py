@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from akitsu.errors import TrainingError
 from akitsu.files import whole_file
 
 
-def save_weights(model: nn.Module, path: Path) -> None:
+def save_weights(weights: Mapping[str, Tensor], path: Path) -> None:
     """Write a model's parameters and buffers, whole or not at all; equal weights, equal bytes.
+
+    Args:
+        weights: Its `state_dict()`.
+        path: The file.
 
     Raises:
         OutputError: If the place cannot be written.
     """
     # A copy each: safetensors refuses tensors that share memory, and tied weights do.
-    tensors = {
-        name: tensor.detach().cpu().contiguous().clone()
-        for name, tensor in model.state_dict().items()
-    }
+    tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
     with whole_file(path) as temporary:
         save_file(tensors, temporary)
 

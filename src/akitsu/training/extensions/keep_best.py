@@ -33,6 +33,7 @@ class KeepBest(Extension):
     trigger = (1, "epoch")
     priority = Priority.EDITOR
     at_end = True
+    everywhere = True  # where the weights are sharded, all put them together
 
     def __init__(
         self, key: str, mode: Literal["max", "min"] = "max", *, file: str = "best.safetensors"
@@ -60,7 +61,9 @@ class KeepBest(Extension):
         value = float(trainer.observation[self.key])
         if self._is_better(value):
             self.value, self.iteration = value, trainer.updater.iteration
-            save_weights(trainer.updater.best_model, trainer.out / self.file)
+            weights = trainer.updater.best_weights()
+            if trainer.updater.fabric.is_global_zero:
+                save_weights(weights, trainer.out / self.file)
 
     def _is_better(self, value: float) -> bool:
         """The first score counts even if it is NaN: some weights are better than none."""

@@ -29,6 +29,7 @@ class Snapshot(Extension):
     trigger = (1, "epoch")
     priority = Priority.KEEPER
     at_end = True
+    everywhere = True  # where the weights are sharded, all put them together
 
     def __init__(self, keep: int = 2) -> None:
         self.keep = keep
@@ -46,10 +47,14 @@ class Snapshot(Extension):
         """
         updater = trainer.updater
         require_finite(updater.model, where=f"{trainer.out}, iteration {updater.iteration}")
+        if not updater.fabric.is_global_zero and not updater.sharded:
+            return
         self._wait()
+        self._state = state_of(trainer, into=self._state)
+        if not updater.fabric.is_global_zero:
+            return
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
-        self._state = state_of(trainer, into=self._state)
         folder = trainer.out / "snapshots"
         self._writing = self._thread.submit(write_snapshot, self._state, folder, keep=self.keep)
 
