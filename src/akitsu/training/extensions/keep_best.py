@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from akitsu.errors import TrainingError, nearest
 from akitsu.training.extension import Extension, Priority
+from akitsu.training.processes import mean_over_processes
 from akitsu.training.weights import save_weights
 
 if TYPE_CHECKING:
@@ -58,7 +59,8 @@ class KeepBest(Extension):
                     otherwise="give KeepBest the trigger of the Evaluator that reports it",
                 ),
             )
-        value = float(trainer.observation[self.key])
+        own = {self.key: float(trainer.observation[self.key])}
+        value = mean_over_processes(trainer.updater.fabric, own)[self.key]
         if self._is_better(value):
             self.value, self.iteration = value, trainer.updater.iteration
             weights = trainer.updater.best_weights()
