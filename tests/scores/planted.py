@@ -57,8 +57,8 @@ def _picture(rng, *, classes, n, grid):
     return Answered(result, boxes.astype(np.float32), labels, np.zeros(n, np.bool_))
 
 
-def judged(pictures, *, classes, score_threshold=0.5):
+def judged(pictures, *, classes, score_threshold=0.5, first=0):
     scores = DetectionScores(names_of(classes), score_threshold=score_threshold)
-    for index, p in enumerate(pictures):
+    for index, p in enumerate(pictures, first):
         scores.add(p.result, p.boxes, p.labels, p.difficult, f"picture {index}")
     return scores
