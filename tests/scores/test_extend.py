@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -47,7 +49,7 @@ GATHERED = [classified, detected, segmented]
 @pytest.mark.parametrize("cuts", [(0, 5, PICTURES), (0, 0, 4, 4, 9, PICTURES)])
 def test_scores_of_parts_put_together_are_those_of_the_whole(gather, cuts):
     """Some parts are empty, as where there are more processes than pictures."""
-    parts = [gather(first, end) for first, end in zip(cuts, cuts[1:], strict=False)]
+    parts = [gather(first, end) for first, end in pairwise(cuts)]
     together, whole = parts[0], gather(0, PICTURES)
     for part in parts[1:]:
         together.extend(part)
