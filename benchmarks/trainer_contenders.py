@@ -21,6 +21,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from akitsu.training.batches import Plan, ShuffledBatches
+from akitsu.training.compiled import CompiledUpdater
 from akitsu.training.extensions.log_report import LogReport
 from akitsu.training.extensions.print_report import PrintReport
 from akitsu.training.extensions.progress_bar import ProgressBar
@@ -104,8 +105,8 @@ def hand_written(job: Job) -> nn.Module:
     return model
 
 
-def akitsu(job: Job, **options: Any) -> nn.Module:
-    """With a log, a table and a bar; `options` go to the Updater."""
+def akitsu(job: Job, kind: type[Updater] = Updater) -> nn.Module:
+    """With a log, a table and a bar."""
     model, optimizer = job.start()
 
     def fetch(plan: Plan) -> Batch:
@@ -116,13 +117,17 @@ def akitsu(job: Job, **options: Any) -> nn.Module:
 
     batches = ShuffledBatches(len(job.labels), BATCH_SIZE, seed=job.seed, fetch=fetch)
     fabric = Fabric(accelerator="cpu", devices=1)
-    updater = Updater(batches, model, optimizer, loss=loss, fabric=fabric, **options)
+    updater = kind(batches, model, optimizer, loss=loss, fabric=fabric)
     trainer = Trainer(updater, stop=(1, "epoch"), out=job.folder)
     for extension in (LogReport(), PrintReport(), ProgressBar()):
         trainer.extend(extension)
     trainer.run()
     job.end()
     return model
+
+
+def akitsu_compiled(job: Job) -> nn.Module:
+    return akitsu(job, CompiledUpdater)
 
 
 def fabric_loop(job: Job) -> nn.Module:
@@ -241,6 +246,7 @@ AKITSU = Contender("akitsu", akitsu)
 CONTENDERS = (
     HAND_WRITTEN,
     AKITSU,
+    Contender("akitsu, step compiled", akitsu_compiled),
     Contender("Lightning Fabric loop", fabric_loop),
     Contender("pytorch-pfn-extras manager", pfn_extras_manager, "pytorch_pfn_extras"),
     Contender("pytorch-pfn-extras Trainer", pfn_extras_trainer, "pytorch_pfn_extras"),

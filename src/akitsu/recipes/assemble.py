@@ -25,6 +25,7 @@ from akitsu.scores.evaluate import evaluate
 from akitsu.tasks.network import Network
 from akitsu.training.average import Average
 from akitsu.training.batches import Plan, ShuffledBatches
+from akitsu.training.compiled import CompiledUpdater
 from akitsu.training.extensions.early_stopping import EarlyStopping
 from akitsu.training.extensions.evaluator import Evaluator
 from akitsu.training.extensions.fail_on_non_number import FailOnNonNumber
@@ -78,7 +79,8 @@ def make_updater(
 ) -> Updater:
     """What learns: batches, network, optimizer and what follows them, as the recipe says."""
     decay, clip_norm = recipe.extensions.average, recipe.optimizer.clip_norm
-    return Updater(
+    kind = CompiledUpdater if recipe.engine.compile == "step" else Updater
+    return kind(
         _batches(recipe, pictures, fabric=fabric),
         network.model,
         lambda: make_optimizer(network.model, recipe.optimizer),

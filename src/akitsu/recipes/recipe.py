@@ -129,7 +129,8 @@ class EngineSettings(Section):
     `devices` are processes on this computer, one a device (under torchrun they are counted by it);
     `workers` are processes that read pictures ahead (null: none for pictures in memory, else one a
     core); `accumulate` cuts each batch in so many parts, to save memory; `compile` turns the whole
-    step into one program, which needs a C++ compiler.
+    step into one program, which needs a C++ compiler, and minutes at the start of a deep network;
+    `strategy` fsdp gives each of several processes a part of the weights.
     """
 
     precision: Literal["auto", "32-true", "bf16-mixed", "16-mixed"] = "auto"

@@ -8,6 +8,7 @@ from pathlib import Path
 from time import monotonic
 
 import torch
+from lightning_fabric import Fabric
 
 from akitsu import __version__
 from akitsu.data.formats.findings import Finding, raise_if_broken
@@ -24,7 +25,7 @@ from akitsu.recipes.recipe import Recipe
 from akitsu.recipes.trained import build_network, open_run, read_split, reader_options
 from akitsu.runtime.card import ModelCard
 from akitsu.tasks.task import make_task
-from akitsu.training.processes import in_the_first
+from akitsu.training.processes import in_the_first, one_voice
 from akitsu.training.snapshot import resume
 from akitsu.training.trainer import Trainer
 from akitsu.training.weights import save_weights
@@ -64,6 +65,30 @@ def train(
     _check_names(recipe)
     fabric, chosen = make_fabric(recipe)
     say = say if fabric.is_global_zero else _silent
+    with one_voice(fabric):
+        return _train(
+            recipe,
+            out,
+            fabric,
+            chosen=chosen,
+            started_at_s=started_at_s,
+            say=say,
+            force=force,
+            extend=extend,
+        )
+
+
+def _train(
+    recipe: Recipe,
+    out: Path | None,
+    fabric: Fabric,
+    *,
+    chosen: str,
+    started_at_s: float,
+    say: Say,
+    force: bool,
+    extend: Callable[[Trainer], object] | None,
+) -> Path:
     format_name = in_the_first(fabric, lambda: check(recipe, say)).name
     training_set = read_split(recipe, recipe.data.train)
     validation_set = read_split(recipe, recipe.data.validation)

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import torch
 from lightning_fabric import Fabric
+from torch.distributed import DistError, TCPStore  # type: ignore[attr-defined]
 
-from akitsu.errors import AkitsuError
+from akitsu.errors import AkitsuError, TrainingError
 
 Value = TypeVar("Value")
+
+# How long a process waits for the first one to say the same mistake, before it says it itself.
+PATIENCE_S = 2.0
+MISTAKE, INTERRUPTED = 2, 130
 
 
 class Agreement:
@@ -60,6 +69,74 @@ class Agreement:
         self._asked = None
 
 
+@contextmanager
+def one_voice(fabric: Fabric) -> Iterator[None]:
+    """Whatever ends the block, a person reads one sentence, and sees the first process' exit code.
+
+    Raises:
+        AkitsuError: In the first process; in another only if the first did not meet the same.
+        TrainingError: In the first process, if another died.
+        SystemExit: In the others, silently.
+    """
+    if fabric.world_size == 1:
+        yield
+        return
+    try:
+        yield
+    except AkitsuError as error:
+        if _is_to_be_said(fabric, error):
+            raise
+        raise _silent_end(fabric, MISTAKE) from error
+    except (KeyboardInterrupt, SystemExit) as error:
+        if fabric.is_global_zero:
+            raise
+        code = error.code if isinstance(error, SystemExit) else INTERRUPTED
+        raise _silent_end(fabric, code) from error
+    except RuntimeError as error:
+        if not _is_a_loss(error):
+            raise
+        if not fabric.is_global_zero:
+            raise _silent_end(fabric, MISTAKE) from error
+        raise TrainingError(
+            "another process of this training died",
+            do="see what it said, and start the same command again: it goes on from the newest "
+            "snapshot",
+        ) from error
+
+
+def _is_to_be_said(fabric: Fabric, error: AkitsuError) -> bool:
+    """The first process says everything; another what the first does not say soon."""
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
+    key = f"akitsu/{attempt}/{hashlib.sha256(str(error).encode()).hexdigest()}"
+    try:
+        # A connection of its own to the store through which the processes found one another.
+        address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+        store = TCPStore(address, port, timeout=timedelta(seconds=PATIENCE_S))
+        if fabric.is_global_zero:
+            store.set(key, "said")
+        else:
+            store.wait([key])
+    except RuntimeError:
+        return True
+    return bool(fabric.is_global_zero)
+
+
+def _silent_end(fabric: Fabric, code: Any) -> SystemExit:
+    """The end of another process than the first, which torchrun wants to know about.
+
+    Where Fabric started the processes, its watch would take any other code than 0 for a crash, and
+    kill the first process while that one still speaks.
+    """
+    environment = getattr(fabric.strategy, "cluster_environment", None)
+    started_by_fabric = environment is not None and not environment.creates_processes_externally
+    return SystemExit(0 if started_by_fabric else code)
+
+
+def _is_a_loss(error: RuntimeError) -> bool:
+    """Whether it is what a process sees of another one's death."""
+    return isinstance(error, DistError) or "gloo/transport" in str(error)
+
+
 def in_the_first(fabric: Fabric, act: Callable[[], Value]) -> Value:
     """Let the first process act, and give its result to all.
 
@@ -81,7 +158,7 @@ def in_the_first(fabric: Fabric, act: Callable[[], Value]) -> Value:
         return value
     if fabric.is_global_zero:
         raise mistake
-    raise SystemExit(2)
+    raise SystemExit(MISTAKE)
 
 
 def mean_over_processes(fabric: Fabric, values: dict[str, float]) -> dict[str, float]:
