@@ -100,3 +100,27 @@ def test_ctrl_c_is_told_and_no_traceback(monkeypatch, capsys):
 
     assert run(["recipes"]) == 130
     assert capsys.readouterr().err == "interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("variables", "said"),
+    [
+        ({}, 1),
+        ({"RANK": "3"}, 1),  # of something else: nobody counts processes here
+        ({"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2"}, 1),
+        ({"RANK": "1", "LOCAL_RANK": "0", "WORLD_SIZE": "2"}, 0),
+        ({"LOCAL_RANK": "1", "WORLD_SIZE": "2"}, 0),
+    ],
+)
+@pytest.mark.parametrize("command", [["train", "digit"], ["train", "--no-such-option"]])
+def test_of_several_processes_with_one_command_line_the_first_says_what_is_wrong_with_it(
+    variables, said, command, monkeypatch, capsys
+):
+    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+
+    assert run(command) == 2
+
+    assert bool(capsys.readouterr().err) == bool(said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 import sys
 import traceback
@@ -89,7 +90,8 @@ def run(arguments: list[str]) -> int:
         _say(str(error))
         return MISTAKE
     except CommandLineError as error:
-        error.show()
+        if not _is_an_echo():
+            error.show()
         return MISTAKE
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
@@ -103,4 +105,17 @@ def run(arguments: list[str]) -> int:
 
 
 def _say(text: str) -> None:
-    typer.echo(text, err=True)
+    if not _is_an_echo():
+        typer.echo(text, err=True)
+
+
+def _is_an_echo() -> bool:
+    """Whether the first of several processes with this command line says the same.
+
+    Once they train together, `akitsu.training.processes.one_voice` knows which of them speaks.
+    """
+    number = os.environ.get("RANK") or os.environ.get("LOCAL_RANK") or "0"
+    if "WORLD_SIZE" not in os.environ or number == "0":
+        return False
+    torch = sys.modules.get("torch")
+    return torch is None or not torch.distributed.is_initialized()
