@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # over them, as every reader of ZIP archives does with what follows the directory.
 SEAL = b"akitsu sha256 "
 SEAL_LENGTH = len(SEAL) + 64
+# What PyTorch says of a disk that takes no more; which of them is a matter of the byte.
+FULL = ("write", "writing", "unexpected pos", "iostream error")
 
 
 def state_of(trainer: Trainer, into: Any = None) -> dict[str, Any]:
@@ -40,6 +42,8 @@ def state_of(trainer: Trainer, into: Any = None) -> dict[str, Any]:
 def write_snapshot(state: dict[str, Any], folder: Path, *, keep: int = 2) -> Path:
     """Write `<folder>/<iteration>.pt`, and delete all but the newest.
 
+    Those of later iterations go as well: they were torn, and a resume passed over them.
+
     Args:
         state: Of `state_of`.
         folder: Where the snapshots of this run are; it is made.
@@ -48,14 +52,18 @@ def write_snapshot(state: dict[str, Any], folder: Path, *, keep: int = 2) -> Pat
     Raises:
         OutputError: If the place cannot be written, or is full.
     """
-    path = folder / f"{state['trainer']['updater']['iteration']}.pt"
+    iteration = state["trainer"]["updater"]["iteration"]
+    path = folder / f"{iteration}.pt"
     with whole_file(path) as temporary:
         _save(state, temporary, shown=path)
         digest = _sha256(temporary, length=temporary.stat().st_size)
         with temporary.open("ab") as file:
             file.write(SEAL + digest)
-    for old in snapshots(folder)[keep:]:
-        old.unlink()
+    found = snapshots(folder)
+    kept = [each for each in found if int(each.stem) <= iteration][:keep]
+    for each in found:
+        if each not in kept:
+            each.unlink()
     return path
 
 
@@ -148,8 +156,8 @@ def _copied(value: Any, into: Any) -> Any:
 def _save(state: dict[str, Any], path: Path, *, shown: Path) -> None:
     try:
         torch.save(state, path)
-    except RuntimeError as error:  # so says PyTorch of a disk that takes no more
-        if "write" not in str(error):
+    except RuntimeError as error:
+        if not any(words in str(error) for words in FULL):
             raise
         raise OutputError(
             "this snapshot could not be written: the disk is full, or fails",

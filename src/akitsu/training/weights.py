@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from akitsu.errors import TrainingError
+from akitsu.errors import OutputError, TrainingError
 from akitsu.files import whole_file
 
 
@@ -21,12 +21,12 @@ def save_weights(weights: Mapping[str, Tensor], path: Path) -> None:
         path: The file.
 
     Raises:
-        OutputError: If the place cannot be written.
+        OutputError: If the place cannot be written, or is full.
     """
     # A copy each: safetensors refuses tensors that share memory, and tied weights do.
     tensors = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in weights.items()}
     with whole_file(path) as temporary:
-        save_file(tensors, temporary)
+        _save(tensors, temporary, shown=path)
 
 
 def load_weights(model: nn.Module, path: Path) -> None:
@@ -43,4 +43,17 @@ def load_weights(model: nn.Module, path: Path) -> None:
             f"these weights do not fit the model ({reason})",
             where=path,
             do="train again, or name the run that they are of",
+        ) from error
+
+
+def _save(tensors: dict[str, Tensor], path: Path, *, shown: Path) -> None:
+    try:
+        save_file(tensors, path)
+    except SafetensorError as error:  # so says safetensors of a disk that takes no more
+        if "I/O error" not in str(error):
+            raise
+        raise OutputError(
+            "these weights could not be written: the disk is full, or fails",
+            where=shown,
+            do="make room, or choose another place",
         ) from error

@@ -20,7 +20,7 @@ class Snapshot(Extension):
     """Writes `snapshots/<iteration>.pt` in the run's folder, also on Ctrl-C and SIGTERM.
 
     The training waits only while its state is copied in memory; a thread writes the copy. What
-    that thread could not write is an error of the next snapshot, or of the end.
+    that thread could not write is an error of the iteration in which that is known.
 
     Args:
         keep: How many of the newest stay, at least 1; more than one, since the newest may be torn.
@@ -57,6 +57,16 @@ class Snapshot(Extension):
             self._thread = ThreadPoolExecutor(1, thread_name_prefix="snapshot")
         folder = trainer.out / "snapshots"
         self._writing = self._thread.submit(write_snapshot, self._state, folder, keep=self.keep)
+
+    @override
+    def observe(self, trainer: Trainer) -> None:
+        """See whether the newest one is on the disk, as far as that is known.
+
+        Raises:
+            OutputError: If it could not be written.
+        """
+        if self._writing is not None and self._writing.done():
+            self._wait()
 
     @override
     def finalize(self, trainer: Trainer) -> None:

@@ -1,0 +1,98 @@
+"""Faults that a training meets on its way: what it says, what it leaves, how it goes on."""
+
+from __future__ import annotations
+
+import resource
+from concurrent.futures import Future
+from contextlib import contextmanager
+
+import pytest
+import torch
+
+from akitsu.errors import OutputError
+from akitsu.training.extensions import snapshot as extension
+from akitsu.training.extensions.snapshot import Snapshot
+from akitsu.training.snapshot import resume, save_snapshot, snapshots
+from akitsu.training.weights import save_weights
+
+
+@contextmanager
+def small_files(size: int):
+    """A limit that everybody may set, and that is met as a full disk is: by a write that fails."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+class AtOnce:
+    """A pool whose work is done when it is handed in."""
+
+    def __init__(self, *_: object, **__: object) -> None:
+        pass
+
+    def submit(self, function, *arguments, **options) -> Future:
+        future: Future = Future()
+        try:
+            future.set_result(function(*arguments, **options))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    def shutdown(self) -> None:
+        pass
+
+
+def test_weights_on_a_full_disk_are_a_sentence_and_leave_nothing(tmp_path):
+    """The library has an error of its own, which no handler of OSError catches."""
+    path = tmp_path / "best.safetensors"
+
+    with small_files(10_000), pytest.raises(OutputError) as caught:
+        save_weights({"weight": torch.zeros(10_000)}, path)
+
+    assert "best.safetensors: these weights could not be written: the disk is full" in str(
+        caught.value
+    )
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_snapshot_on_a_full_disk_is_a_sentence_and_leaves_the_one_before(trainer, tmp_path):
+    before = save_snapshot(trainer(), tmp_path)
+
+    with small_files(1000), pytest.raises(OutputError, match=r"0\.pt: .*disk is full.*make room"):
+        save_snapshot(trainer(), tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == [before.name]
+    assert resume(trainer(), tmp_path) == 0
+
+
+def test_a_snapshot_that_could_not_be_written_ends_the_run_in_the_next_iteration(
+    trainer, tmp_path, monkeypatch
+):
+    """Not at the next snapshot: what was learnt until then would be lost as well."""
+    ours = trainer(stop=(15, "iteration"))
+    ours.extend(Snapshot(), trigger=(5, "iteration"))
+    monkeypatch.setattr(extension, "ThreadPoolExecutor", AtOnce)
+
+    with small_files(1000), pytest.raises(OutputError, match=r"5\.pt: .*disk is full"):
+        ours.run()
+
+    assert ours.updater.iteration == 6
+
+
+def test_a_torn_snapshot_does_not_take_the_place_of_a_whole_one(trainer, tmp_path):
+    """Counted among the two that stay, it would leave one to fall back to."""
+    ours = trainer(stop=(9, "iteration"))
+    ours.extend(Snapshot(), trigger=(3, "iteration"))
+    ours.run()
+    torn = tmp_path / "snapshots" / "9.pt"
+    torn.write_bytes(torn.read_bytes()[:-100])
+    again = trainer(stop=(8, "iteration"))
+    again.extend(Snapshot(), trigger=(1, "iteration"))
+    resume(again, tmp_path / "snapshots", warn=lambda sentence: None)
+
+    again.run()
+
+    assert [path.stem for path in snapshots(tmp_path / "snapshots")] == ["8", "7"]
