@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import resource
+import signal
 from concurrent.futures import Future
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from akitsu.errors import OutputError
+from akitsu.recipes.recipe import Recipe, load
+from akitsu.recipes.train import train
 from akitsu.training.extensions import snapshot as extension
 from akitsu.training.extensions.snapshot import Snapshot
+from akitsu.training.interrupts import TerminatedError
 from akitsu.training.snapshot import resume, save_snapshot, snapshots
+from akitsu.training.trainer import Trainer
 from akitsu.training.weights import save_weights
 
 
@@ -96,3 +103,60 @@ def test_a_torn_snapshot_does_not_take_the_place_of_a_whole_one(trainer, tmp_pat
     again.run()
 
     assert [path.stem for path in snapshots(tmp_path / "snapshots")] == ["8", "7"]
+
+
+@pytest.fixture
+def small_recipe(tmp_path) -> Recipe:
+    """Eight noisy pictures with masks, four iterations, from a folder."""
+    generator = np.random.default_rng(0)
+    for split in ("train", "val"):
+        for kind, most, shape in (("images", 256, (32, 32, 3)), ("masks", 2, (32, 32))):
+            folder = tmp_path / "set" / split / kind
+            folder.mkdir(parents=True)
+            for number in range(8):
+                pixels = generator.integers(0, most, shape, np.uint8)
+                Image.fromarray(pixels).save(folder / f"{number}.png")
+    (tmp_path / "set" / "classes.txt").write_text("background\nthing\n")
+    settings = (
+        f"data.path={tmp_path / 'set'}", "data.format=masks", "model.input_hw=[32, 32]",
+        "model.widths=[4, 4, 4, 4]", "batch_size=4", "stop=[4, iteration]",
+        "extensions.evaluate=[4, iteration]", "engine.precision=32-true",
+    )  # fmt: skip
+    return load("scenes-masks", settings=settings)
+
+
+@pytest.mark.parametrize(
+    ("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, TerminatedError)]
+)
+def test_who_interrupts_a_training_is_told_what_is_saved(small_recipe, tmp_path, number, error):
+    told: list[str] = []
+
+    def interrupt(trainer: Trainer) -> None:
+        trainer.extend(lambda _: signal.raise_signal(number), name="one", trigger=(3, "iteration"))
+
+    with pytest.raises(error):
+        train(small_recipe, tmp_path / "run", say=told.append, extend=interrupt)
+
+    stands = "saved at iteration 3 of 4, the same command goes on from there"
+    assert told[-1] == f"{tmp_path / 'run'}: {stands}"
+    assert [path.stem for path in snapshots(tmp_path / "run" / "snapshots")] == ["3"]
+
+
+def test_who_interrupts_a_training_twice_before_its_first_snapshot_is_told_so(
+    small_recipe, tmp_path
+):
+    told: list[str] = []
+
+    def twice(trainer: Trainer) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(
+            small_recipe,
+            tmp_path / "run",
+            say=told.append,
+            extend=lambda trainer: trainer.extend(twice, trigger=(1, "iteration")),
+        )
+
+    assert told[-1].endswith("run: nothing is saved yet, the same command begins anew")

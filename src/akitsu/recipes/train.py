@@ -25,8 +25,9 @@ from akitsu.recipes.recipe import Recipe
 from akitsu.recipes.trained import build_network, open_run, read_split, reader_options
 from akitsu.runtime.card import ModelCard
 from akitsu.tasks.task import make_task
+from akitsu.training.interrupts import TerminatedError
 from akitsu.training.processes import in_the_first, one_voice
-from akitsu.training.snapshot import resume
+from akitsu.training.snapshot import resume, snapshots
 from akitsu.training.trainer import Trainer
 from akitsu.training.weights import save_weights
 
@@ -111,7 +112,7 @@ def _train(
         iteration = resume(trainer, folder / "snapshots", warn=say)
         if iteration:
             say(f"{folder}: resumed at iteration {iteration} of {trainer.last_iteration}")
-    trainer.run()
+    _run(trainer, say)
     if trainer.stopped is not None:
         say(f"stopped at iteration {updater.iteration}: {trainer.stopped}")
 
@@ -131,6 +132,22 @@ def _train(
 
     in_the_first(fabric, end)
     return folder
+
+
+def _run(trainer: Trainer, say: Say) -> None:
+    """Train; who interrupts it is told what is saved."""
+    try:
+        trainer.run()
+    except (KeyboardInterrupt, TerminatedError):
+        newest = next(iter(snapshots(trainer.out / "snapshots")), None)
+        stands = (
+            "nothing is saved yet, the same command begins anew"
+            if newest is None
+            else f"saved at iteration {newest.stem} of {trainer.last_iteration}, the same command "
+            "goes on from there"
+        )
+        say(f"{trainer.out}: {stands}")
+        raise
 
 
 def _check_names(recipe: Recipe) -> None:
