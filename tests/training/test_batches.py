@@ -126,7 +126,9 @@ def test_processes_that_share_a_batch_have_each_picture_once(size, processes, it
     assert torch.equal(torch.cat([part.indices for part in parts]), whole.indices)
     rows = [row for part in parts for row in range(*part.rows.indices(100))]
     assert rows == list(range(size * processes))
-    assert {(part.seed, part.batch_size) for part in parts} == {(whole.seed, whole.batch_size)}
+    draws = [torch.rand(3, generator=each.generator()) for each in (whole, *parts)]
+    assert all(torch.equal(draw, draws[0]) for draw in draws)
+    assert {part.batch_size for part in parts} == {whole.batch_size}
 
 
 @pytest.mark.parametrize(("n", "batch_size", "drop_last"), [(20, 5, True), (22, 4, False)])

@@ -10,17 +10,23 @@ from typing import Any
 import pytest
 import torch
 
+from akitsu.training.extensions.early_stopping import EarlyStopping
 from akitsu.training.extensions.evaluator import Evaluator
 from akitsu.training.extensions.fail_on_non_number import FailOnNonNumber
+from akitsu.training.extensions.freeze import Freeze
 from akitsu.training.extensions.keep_best import KeepBest
 from akitsu.training.extensions.log_report import LogReport
+from akitsu.training.extensions.micro_average import MicroAverage
 from akitsu.training.extensions.print_report import PrintReport
 from akitsu.training.extensions.progress_bar import ProgressBar
 from akitsu.training.extensions.snapshot import Snapshot
+from akitsu.training.hooks import GradientClipping, GradientNoise
+from akitsu.training.reporter import report
 from akitsu.training.snapshot import resume
 from akitsu.training.trainer import Trainer
+from akitsu.training.value_triggers import MaxValueTrigger
 
-from .conftest import make_updater, pictures, tiny_loss
+from .conftest import make_updater, pictures, tiny_batches, tiny_loss
 
 LAST = 13  # two epochs of five, and three iterations of a third
 PRECISIONS = ["32-true", "bf16-mixed"]
@@ -108,6 +114,49 @@ def test_a_run_resumed_at_any_iteration_ends_bit_for_bit_like_the_unbroken_one(
     resumed.run()
 
     assert_same_run(resumed, unbroken)
+
+
+def trainer_of_all_kinds(out: Path, *, workers: int) -> Trainer:
+    """Workers, parts of a batch, noise, early stopping, a frozen part: all that has a state."""
+    trainer = full_trainer(
+        out,
+        batches=tiny_batches(workers=workers),
+        accumulate=2,
+        hooks=[GradientClipping(1.0), GradientNoise(0.01)],
+    )
+    trainer.extend(EarlyStopping("main/loss", "min", patience=2), trigger=(4, "iteration"))
+    trainer.extend(
+        MicroAverage("main/accuracy", "main/loss", result_key="ratio"), trigger=(4, "iteration")
+    )
+    trainer.extend(Freeze({"0": (7, "iteration")}))
+    trainer.extend(noticed, trigger=MaxValueTrigger("main/accuracy", check=(3, "iteration")))
+    return trainer
+
+
+def noticed(trainer: Trainer) -> None:
+    report({"best_accuracy_yet": trainer.updater.iteration})
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize("at", [2, 5, 7, 9, 11])
+def test_a_run_with_all_that_has_a_state_resumes_bit_for_bit(
+    all_kinds_unbroken, tmp_path, at, workers
+):
+    """With workers or without, then or now: the batches are the same."""
+    cut_off(trainer_of_all_kinds(tmp_path, workers=workers), at=at)
+    resumed = trainer_of_all_kinds(tmp_path, workers=1 - workers)
+
+    assert resume(resumed, tmp_path / "snapshots") == at
+    resumed.run()
+
+    assert_same_run(resumed, all_kinds_unbroken)
+
+
+@pytest.fixture(scope="module")
+def all_kinds_unbroken(tmp_path_factory) -> Trainer:
+    trainer = trainer_of_all_kinds(tmp_path_factory.mktemp("all"), workers=0)
+    trainer.run()
+    return trainer
 
 
 @pytest.mark.parametrize("at", [4, 8, 11])

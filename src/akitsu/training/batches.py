@@ -37,17 +37,20 @@ class Plan:
         indices: (B,) int64, the pictures that this process fetches.
         rows: Their place in the whole batch, which several processes may share.
         batch_size: Pictures in the whole batch.
-        seed: Of what is random in the whole batch, the same in every process.
+        seed: Of the run.
+        iteration: From 0.
     """
 
     indices: Tensor
     rows: slice
     batch_size: int
     seed: int
+    iteration: int
 
     def generator(self) -> torch.Generator:
         """A new generator, to draw for `batch_size` pictures and then take `rows` of it."""
-        return torch.Generator().manual_seed(self.seed)
+        seed = mixed(self.seed, AUGMENTATION, self.iteration)
+        return torch.Generator().manual_seed(seed)
 
 
 Fetch = Callable[[Plan], Batch]
@@ -169,8 +172,7 @@ class ShuffledBatches:
         number, processes = self.share
         size = len(indices) // processes
         rows = slice(number * size, (number + 1) * size)
-        seed = mixed(self.seed, AUGMENTATION, iteration)
-        return Plan(indices[rows], rows, batch_size=len(indices), seed=seed)
+        return Plan(indices[rows], rows, len(indices), self.seed, iteration)
 
     def state_dict(self) -> dict[str, Any]:
         """The place, and what it is a place in."""

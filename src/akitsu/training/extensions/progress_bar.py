@@ -15,7 +15,8 @@ from akitsu.training.extension import Extension, Priority
 if TYPE_CHECKING:
     from akitsu.training.trainer import Trainer
 
-DRAWN_EVERY_S = 0.1
+# Each drawing takes milliseconds from the loop; a person reads no faster.
+DRAWN_EVERY_S = 0.5
 LINE_EVERY_S = 10.0
 
 
