@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
+import os
 
 import pytest
 
 from akitsu.errors import OutputError
-from akitsu.files import read_json, whole_file, whole_folder, write_json, write_text
+from akitsu.files import append_text, read_json, whole_file, whole_folder, write_json, write_text
 
 
 def names(folder):
@@ -135,3 +137,31 @@ def test_an_empty_folder_counts_as_free(tmp_path):
         (folder / "new").write_text("")
 
     assert names(tmp_path / "out") == ["new"]
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+def test_a_full_disk_is_a_sentence_and_the_old_file_stays(tmp_path, code):
+    path = tmp_path / "a.txt"
+    write_text(path, "old")
+
+    with (
+        pytest.raises(OutputError, match=r"a\.txt: .*; make room, or choose another place"),
+        whole_file(path),
+    ):
+        raise OSError(code, os.strerror(code))
+
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_error_that_is_none_of_the_disk_goes_through(tmp_path):
+    with pytest.raises(FileNotFoundError), whole_file(tmp_path / "a.txt"):
+        (tmp_path / "no.txt").read_text()
+
+
+def test_text_is_added_at_the_end(tmp_path):
+    write_text(tmp_path / "log", "one\n")
+
+    append_text(tmp_path / "log", "zwei ö\n")
+
+    assert (tmp_path / "log").read_text(encoding="utf-8") == "one\nzwei ö\n"

@@ -3,15 +3,26 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
+import resource
+import signal
 import zipfile
+from contextlib import contextmanager
+from threading import Event
 
 import pytest
 import torch
 from torch import nn
 
-from akitsu.errors import TrainingError
+from akitsu.errors import OutputError, TrainingError
 from akitsu.training.extensions.snapshot import Snapshot
-from akitsu.training.snapshot import SEAL, load_snapshot, resume, save_snapshot, snapshots
+from akitsu.training.snapshot import (
+    SEAL,
+    load_snapshot,
+    resume,
+    save_snapshot,
+    snapshots,
+    state_of,
+)
 
 
 class Bomb:
@@ -166,3 +177,106 @@ def test_a_snapshot_is_read_by_torch_itself_despite_its_seal(trainer, tmp_path):
     state = torch.load(path, weights_only=True)
 
     assert state["trainer"]["updater"]["iteration"] == 0
+
+
+def test_a_state_is_what_it_was_however_the_run_goes_on(trainer):
+    ours = trainer()
+    ours.updater.update()
+    state = state_of(ours)
+    before = {name: tensor.clone() for name, tensor in weights_in(state).items()}
+
+    ours.updater.update()
+
+    assert weights_in(state)["0.weight"].equal(before["0.weight"])
+    assert not ours.updater.model[0].weight.equal(before["0.weight"])
+
+
+def test_the_memory_of_an_earlier_state_is_used_again(trainer):
+    ours = trainer()
+    ours.updater.update()
+    first = state_of(ours)
+    place = weights_in(first)["0.weight"].data_ptr()
+    ours.updater.update()
+
+    second = state_of(ours, into=first)
+
+    assert weights_in(second)["0.weight"].data_ptr() == place
+    assert weights_in(second)["0.weight"].equal(ours.updater.model[0].weight)
+
+
+def weights_in(state):
+    return state["trainer"]["updater"]["model"]
+
+
+def test_the_loop_goes_on_while_a_snapshot_is_written(trainer, tmp_path, monkeypatch):
+    """The thread waits here for an iteration that comes after the one that it writes."""
+    gone_on, written = Event(), []
+
+    def slow(state, folder, *, keep):
+        assert gone_on.wait(timeout=30)
+        written.append(state["trainer"]["updater"]["iteration"])
+        return folder
+
+    monkeypatch.setattr("akitsu.training.extensions.snapshot.write_snapshot", slow)
+    ours = trainer(stop=(2, "iteration"))
+    ours.extend(Snapshot(), trigger=(3, "iteration"), before_training=True)
+    ours.extend(lambda trainer: gone_on.set(), name="later", trigger=(1, "iteration"))
+
+    ours.run()
+
+    assert written == [0, 2]
+
+
+def test_a_snapshot_that_could_not_be_written_ends_the_run(trainer, monkeypatch):
+    def fail(state, folder, *, keep):
+        raise OutputError("no space left", where=folder, do="make room")
+
+    monkeypatch.setattr("akitsu.training.extensions.snapshot.write_snapshot", fail)
+    ours = trainer(stop=(10, "iteration"))
+    ours.extend(Snapshot(), trigger=(2, "iteration"))
+
+    with pytest.raises(OutputError, match="no space left; make room"):
+        ours.run()
+
+    assert 2 < ours.updater.iteration <= 4
+
+
+def test_a_broken_state_is_not_kept(trainer, tmp_path):
+    ours = trainer(stop=(2, "iteration"))
+    ours.extend(Snapshot(), trigger=(1, "iteration"))
+
+    def spoil(trainer):
+        with torch.no_grad():
+            trainer.updater.model[4].bias[0] = float("nan")
+
+    ours.extend(spoil, trigger=(2, "iteration"))
+
+    with pytest.raises(TrainingError, match=r"iteration 2: the weights 4.bias are no longer fin"):
+        ours.run()
+
+    assert [path.name for path in snapshots(tmp_path / "snapshots")] == ["1.pt"]
+
+
+def test_a_file_that_may_grow_no_further_is_a_sentence(trainer, tmp_path):
+    """As on a full disk: the system refuses the bytes. The snapshot before stays."""
+    ours = trainer()
+    ours.updater.update()
+    save_snapshot(ours, tmp_path)
+    ours.updater.update()
+
+    with no_file_above(4096), pytest.raises(OutputError, match=r"2\.pt: .*; make room"):
+        save_snapshot(ours, tmp_path)
+
+    assert [path.name for path in tmp_path.iterdir()] == ["1.pt"]
+
+
+@contextmanager
+def no_file_above(size):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)

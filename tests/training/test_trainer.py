@@ -8,7 +8,8 @@ from akitsu.errors import RecipeError, TrainingError
 from akitsu.training.extension import Extension, Priority
 from akitsu.training.extensions.log_report import LogReport
 from akitsu.training.extensions.snapshot import Snapshot
-from akitsu.training.triggers import IntervalTrigger
+from akitsu.training.interrupts import TerminatedError
+from akitsu.training.triggers import IntervalTrigger, OnceTrigger
 
 from .conftest import tiny_loss
 
@@ -119,15 +120,86 @@ def test_all_extensions_are_finalized_when_one_fails(trainer):
     assert first.lines[-1] == last.lines[-1] == "finalize"
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_waits_for_the_iteration_and_its_snapshot(trainer, tmp_path, number):
+def test_an_extension_sees_the_error_before_it_is_finalized(trainer):
+    class Watcher(Diary):
+        def on_error(self, trainer, error):
+            self.lines.append(f"{type(error).__name__} in iteration {trainer.updater.iteration}")
+
+    def fail(trainer):
+        raise ValueError("planted")
+
+    ours, watcher = trainer(), Watcher()
+    ours.extend(watcher)
+    ours.extend(fail, trigger=(2, "iteration"))
+
+    with pytest.raises(ValueError, match="planted"):
+        ours.run()
+
+    assert watcher.lines == ["initialize", "ValueError in iteration 2", "finalize"]
+
+
+def test_before_training_acts_once_and_not_after_a_resume(trainer):
+    first, again = trainer(stop=(2, "iteration")), trainer(stop=(4, "iteration"))
+    diaries = Diary(), Diary()
+    first.extend(diaries[0], before_training=True, trigger=(2, "iteration"))
+    again.extend(diaries[1], before_training=True, trigger=(2, "iteration"))
+
+    first.run()
+    again.load_state_dict(first.state_dict())
+    again.run()
+
+    assert diaries[0].lines == ["initialize", "call 0", "call 2", "finalize"]
+    assert diaries[1].lines == ["initialize", "call 4", "finalize"]
+
+
+def test_a_stopped_training_ends_after_its_iteration_and_stays_ended(trainer):
+    ours, resumed, last = trainer(), trainer(), Diary(at_end=True)
+    ours.extend(lambda trainer: trainer.stop("enough"), name="end", trigger=(3, "iteration"))
+    ours.extend(last, priority=Priority.KEEPER)
+
+    ours.run()
+    resumed.load_state_dict(ours.state_dict())
+    resumed.run()
+
+    assert (ours.updater.iteration, ours.stopped, ours.finished) == (3, "enough", True)
+    assert last.lines == ["initialize", "call 3", "finalize"]
+    assert (resumed.updater.iteration, resumed.stopped) == (3, "enough")
+
+
+def test_the_state_of_a_trigger_is_saved_with_its_extension(trainer):
+    ours, resumed = trainer(stop=(2, "iteration")), trainer(stop=(4, "iteration"))
+    diaries = Diary(), Diary()
+    for each, diary in zip((ours, resumed), diaries, strict=True):
+        each.extend(diary, trigger=OnceTrigger())
+
+    ours.run()
+    resumed.load_state_dict(ours.state_dict())
+    resumed.run()
+
+    assert diaries[0].lines == ["initialize", "call 1", "finalize"]
+    assert diaries[1].lines == ["initialize", "finalize"]
+
+
+@pytest.mark.parametrize(
+    ("number", "kind"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, TerminatedError)]
+)
+def test_a_signal_waits_for_the_iteration_and_its_snapshot(trainer, tmp_path, number, kind):
     ours = trainer(loss=raises(number, at=3))
     ours.extend(Snapshot())
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(kind):
         ours.run()
 
     assert [path.name for path in (tmp_path / "snapshots").iterdir()] == ["3.pt"]
+
+
+def test_a_signal_in_the_last_iteration_is_not_lost(trainer):
+    with pytest.raises(KeyboardInterrupt):
+        trainer(stop=(3, "iteration"), loss=raises(signal.SIGINT, at=3)).run()
+
+
+def test_sigterm_ends_a_program_with_143():
+    assert TerminatedError().code == 143
 
 
 def test_the_signal_handlers_are_put_back(trainer):
