@@ -2,23 +2,28 @@
 
     python benchmarks/resume.py
     python benchmarks/resume.py digits --data train.csv.gz --kills 20
+    python benchmarks/resume.py --kills 50 --workers 2 --devices 2
 
 One run is left alone. Others are killed with SIGKILL, which no program can catch, and started again
-by the same command, until as many kills were dealt out as asked for. Their weights must be those
-of the run left alone, to the last bit: their files must have the same SHA-256. Exit 1 if not.
+by the same command, until as many kills were dealt out as asked for. A kill takes all processes of
+a run at once, as a power cut does. Their weights must be those of the run left alone, to the last
+bit: their files must have the same SHA-256. Exit 1 if not.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import os
 import random
 import shlex
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from akitsu.files import write_json
@@ -54,6 +59,8 @@ def parsed_arguments() -> argparse.Namespace:
     parser.add_argument("recipe", nargs="?", help="digits with --data, else scenes-masks, short")
     parser.add_argument("--data", type=Path, help="labelled pictures, as for akitsu train")
     parser.add_argument("--set", action="append", default=[], help="KEY=VALUE of the recipe")
+    parser.add_argument("--devices", type=int, help="processes that train together")
+    parser.add_argument("--workers", type=int, help="processes that read pictures for each")
     parser.add_argument("--command", help="another command line; {out} becomes the run's folder")
     parser.add_argument("--kills", type=int, default=10)
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
@@ -65,7 +72,13 @@ def command_of(arguments: argparse.Namespace) -> list[str]:
     if arguments.command is not None:
         return shlex.split(arguments.command)
     recipe = arguments.recipe or ("scenes-masks" if arguments.data is None else "digits")
-    settings = [SNAPSHOTS, *(() if arguments.recipe or arguments.data else SMALL), *arguments.set]
+    settings = [SNAPSHOTS, *(() if arguments.recipe or arguments.data else SMALL)]
+    if arguments.devices is not None:
+        settings.append(f"engine.devices={arguments.devices}")
+    if arguments.workers is not None:
+        # Pictures in memory need no workers: have them read, or drawn, for each batch.
+        settings += [f"engine.workers={arguments.workers}", "data.in_memory=false"]
+    settings += arguments.set
     command = [sys.executable, "-m", "akitsu", "train", recipe, "--out", "{out}"]
     command += [] if arguments.data is None else ["--data", str(arguments.data)]
     return command + [part for setting in settings for part in ("--set", setting)]
@@ -103,12 +116,12 @@ def measure(command: list[str], scratch: Path, *, kills: int, seed: int) -> dict
 
 def left_alone(command: list[str], out: Path) -> float:
     """Run to the end; seconds from the first iteration to the last weights."""
-    process = started(command, out)
-    begin_s = time_of_start(process, out, log_before=None)
-    while process.poll() is None and not (out / FILES[-1]).is_file():
-        time.sleep(LOOK_EVERY_S)
-    seconds = time.monotonic() - begin_s
-    process.wait()
+    with started(command, out) as process:
+        begin_s = time_of_start(process, out, log_before=None)
+        while process.poll() is None and not (out / FILES[-1]).is_file():
+            time.sleep(LOOK_EVERY_S)
+        seconds = time.monotonic() - begin_s
+        process.wait()
     require_success(process, out)
     return seconds
 
@@ -119,22 +132,21 @@ def killed(
     """Run to the end, killed on the way until `kills` are dealt; each is added to `dealt`."""
     while len(dealt) < kills:
         log_before = written_at(out / LOG)
-        process = started(command, out)
-        time_of_start(process, out, log_before=log_before)
-        after_s = next(moments)
-        try:
-            process.wait(timeout=after_s)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-            kill = {"run": out.name, "after_s": round(after_s, 2), "snapshot": newest_snapshot(out)}
-            dealt.append(kill)
-        else:
-            require_success(process, out)
+        with started(command, out) as process:
+            time_of_start(process, out, log_before=log_before)
+            after_s = next(moments)
+            try:
+                process.wait(timeout=after_s)
+            except subprocess.TimeoutExpired:
+                kill_all(process)
+                found = newest_snapshot(out)
+                dealt.append({"run": out.name, "after_s": round(after_s, 2), "snapshot": found})
+            else:
+                require_success(process, out)
         if (out / METRICS).is_file():
             return
-    process = started(command, out)
-    process.wait()
+    with started(command, out) as process:
+        process.wait()
     require_success(process, out)
 
 
@@ -151,10 +163,25 @@ def written_at(path: Path) -> int | None:
     return path.stat().st_mtime_ns if path.is_file() else None
 
 
-def started(command: list[str], out: Path) -> subprocess.Popen:
+@contextmanager
+def started(command: list[str], out: Path) -> Iterator[subprocess.Popen]:
+    """A training in a session of its own, of which nothing is left when the block ends."""
     words = [word.replace("{out}", str(out)) for word in command]
     with output_of(out).open("ab") as stream:
-        return subprocess.Popen(words, stdout=stream, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            words, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    try:
+        yield process
+    finally:
+        kill_all(process)
+
+
+def kill_all(process: subprocess.Popen) -> None:
+    """SIGKILL to a training with its workers and the other processes that it started."""
+    with suppress(ProcessLookupError):  # nothing is left of it
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def output_of(out: Path) -> Path:

@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib import import_module
+from itertools import pairwise
 from pathlib import Path
 
 BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "resume.py"
 KILLS = 6
 
 # Forty steps of a hundredth of a second, whose sum is the weights. The forgetful one saves where it
-# is and not what it has learnt; the failing one breaks at its second start.
+# is and not what it has learnt; the failing one breaks at its second start; one has a child.
 STAND_IN = """
-import json, os, sys, time
+import json, os, subprocess, sys, time
 from pathlib import Path
 out, kind = Path(sys.argv[1]), sys.argv[2]
+if kind == "parental":
+    child = subprocess.Popen(["sleep", "300"])
+    with open(sys.argv[3], "a") as children:
+        print(child.pid, file=children)
 if kind == "failing" and out.exists():
     sys.exit("planted")
 (out / "snapshots").mkdir(parents=True, exist_ok=True)
@@ -33,10 +39,10 @@ for name in ("best.safetensors", "final.safetensors", "metrics.json"):
 """
 
 
-def benchmark(folder: Path, kind: str) -> tuple[subprocess.CompletedProcess, Path]:
+def benchmark(folder: Path, kind: str, *more: str) -> tuple[subprocess.CompletedProcess, Path]:
     script = folder / "stand_in.py"
     script.write_text(STAND_IN)
-    command = f"{sys.executable} {script} {{out}} {kind}"
+    command = " ".join([sys.executable, str(script), "{out}", kind, *more])
     result = folder / "resume.json"
     run = subprocess.run(
         [
@@ -80,3 +86,37 @@ def test_a_training_that_cannot_be_started_again_is_shown_with_its_last_words(tm
     assert run.returncode == 1
     assert "planted\n\nthe training in killed-1 ended with 1" in run.stderr
     assert not result.exists()
+
+
+def test_nothing_of_a_killed_training_lives_on(tmp_path):
+    children = tmp_path / "children"
+
+    run, _ = benchmark(tmp_path, "parental", str(children))
+
+    assert run.returncode == 0, run.stderr
+    pids = children.read_text().split()
+    assert len(pids) > KILLS
+    assert [pid for pid in pids if is_running(pid)] == []
+
+
+def is_running(pid: str) -> bool:
+    """Whether there is such a process that is not dead and merely not yet fetched by its parent."""
+    asked = subprocess.run(["ps", "-o", "stat=", "-p", pid], capture_output=True, text=True)
+    return asked.returncode == 0 and not asked.stdout.startswith("Z")
+
+
+def test_devices_and_workers_reach_the_training_and_the_pictures_are_not_held(monkeypatch):
+    line = ["resume.py", "--devices", "2", "--workers", "3", "--set", "engine.workers=1"]
+    monkeypatch.setattr(sys, "argv", line)
+    monkeypatch.syspath_prepend(str(BENCHMARK.parent))
+    resume = import_module("resume")
+
+    command = resume.command_of(resume.parsed_arguments())
+
+    settings = [word for before, word in pairwise(command) if before == "--set"]
+    assert settings[-4:] == [
+        "engine.devices=2",
+        "engine.workers=3",
+        "data.in_memory=false",
+        "engine.workers=1",
+    ]
