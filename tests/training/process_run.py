@@ -96,6 +96,9 @@ def train(fabric: Fabric, out: Path, options: dict[str, Any]) -> None:
     trainer.extend(first, name="first")
     trainer.extend(clock, name="clock", trigger=TimeTrigger(options.get("seconds", 1e9)))
     trainer.extend(LogReport(), trigger=(1, "iteration"))
+    seldom = LogReport("seldom.jsonl")
+    seldom.at_end = False  # a run that is cut would have a row there
+    trainer.extend(seldom, name="seldom", trigger=(6, "iteration"))
     trainer.extend(Snapshot(), trigger=(options.get("snapshot", 3), "iteration"))
     trainer.extend(Planted(options.get("faults", {})))
     try:

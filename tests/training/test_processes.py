@@ -127,6 +127,10 @@ def test_two_processes_resume_to_the_last_bit(two, at):
     """With Dropout, whose draws differ between them."""
     assert_same(updater_state(two / f"cut at {at}"), updater_state(two / "unbroken"))
     assert log_without_times(two / f"cut at {at}") == log_without_times(two / "unbroken")
+    seldom = [
+        log_without_times(two / folder, "seldom.jsonl") for folder in (f"cut at {at}", "unbroken")
+    ]
+    assert seldom[0] == seldom[1]  # its rows had been begun, with other losses in each process
 
 
 @pytest.mark.parametrize("folder", ["two, then one", "one, then two"])
@@ -197,3 +201,24 @@ def test_a_mistake_is_said_once_and_ends_both(two, folder):
 
 def test_a_mistake_that_the_second_process_alone_meets_is_said_there(two):
     assert ended(two / "met by the second") == ["well", "DataError: c; mend it."]
+
+
+@pytest.mark.slow
+def test_torchrun_starts_killed_processes_again_and_the_run_ends_as_if_unbroken(two, tmp_path):
+    """Either process is killed once, in mid-run; both go on from the snapshot of iteration 3."""
+    for number in (0, 1):
+        scene = {"folder": f"killed {number}", "dropout": 0.3, "faults": {f"{number}@5": "SIGKILL"}}
+        words = ["--nproc-per-node", "2", "--max-restarts", "1", "-m", "tests.training.process_run"]
+        run = subprocess.run(
+            [sys.executable, "-m", "torch.distributed.run", *words, tmp_path, json.dumps([scene])],
+            cwd=ROOT,
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+        assert run.returncode == 0, run.stderr
+        out = tmp_path / scene["folder"]
+        assert noted(out, "acted")[0]["first"] == [*range(4, LAST + 1)]
+        assert_same(updater_state(out), updater_state(two / "unbroken"))

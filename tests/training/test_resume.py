@@ -81,8 +81,8 @@ def assert_same(one: Any, other: Any, where: str = "") -> None:
         assert one == other, where
 
 
-def log_without_times(out: Path) -> list[dict[str, float]]:
-    rows = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+def log_without_times(out: Path, file: str = "log.jsonl") -> list[dict[str, float]]:
+    rows = [json.loads(line) for line in (out / file).read_text().splitlines()]
     return [{key: row[key] for key in row if key != "elapsed_s"} for row in rows]
 
 

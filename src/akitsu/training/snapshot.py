@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,15 +26,18 @@ SEAL_LENGTH = len(SEAL) + 64
 FULL = ("write", "writing", "unexpected pos", "iostream error")
 
 
-def state_of(trainer: Trainer, into: Any = None) -> dict[str, Any]:
+def state_of(
+    trainer: Trainer, into: Any = None, others: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any]:
     """Everything about a run, as it stands: what trains on does not change it.
 
     Args:
         trainer: The run, between two iterations or in an extension that comes last.
         into: An earlier state that is needed no more: its tensors are used again, since fresh
             memory costs several times the copying.
+        others: Of `Trainer.states_of_others`.
     """
-    state = {"trainer": trainer.state_dict(), "random": random_state()}
+    state = {"trainer": trainer.state_dict(others), "random": random_state()}
     copy: dict[str, Any] = _copied(state, into)
     return copy
 

@@ -14,7 +14,7 @@ from akitsu.errors import TrainingError, nearest
 from akitsu.training.extension import Extension, FunctionExtension
 from akitsu.training.extensions.snapshot import Snapshot
 from akitsu.training.interrupts import Interrupts
-from akitsu.training.processes import Agreement
+from akitsu.training.processes import Agreement, gathered
 from akitsu.training.reporter import Observation, observing
 from akitsu.training.triggers import TIE, Trigger, TriggerSpec, interval, make_trigger
 from akitsu.training.updater import Updater
@@ -29,10 +29,6 @@ class _Entry:
     trigger: Trigger
     priority: int
     before_training: bool
-
-    def observes(self) -> bool:
-        """Whether it looks at every iteration."""
-        return type(self.extension).observe is not Extension.observe
 
     def state_dict(self) -> dict[str, Any]:
         """The extension's state; its trigger's, where that has one."""
@@ -219,11 +215,26 @@ class Trainer:
         self._elapsed_before_s = self.elapsed_s
         self._started_at_s = None
 
-    def state_dict(self) -> dict[str, Any]:
-        """Everything that the rest of the run depends on, the global random state apart."""
+    def states_of_others(self) -> list[dict[str, Any]]:
+        """What the extensions of the other processes know, such as the losses of their rows.
+
+        Every process has to ask, in the same iteration.
+        """
+        own = {
+            entry.name: entry.state_dict() for entry in self._entries if entry.extension.everywhere
+        }
+        return gathered(self.updater.fabric, own)[1:]
+
+    def state_dict(self, others: Sequence[dict[str, Any]] = ()) -> dict[str, Any]:
+        """Everything that the rest of the run depends on, the global random state apart.
+
+        Args:
+            others: Of `states_of_others`.
+        """
         return {
             "updater": self.updater.state_dict(),
             "extensions": {entry.name: entry.state_dict() for entry in self._entries},
+            "others": list(others),
             "elapsed_s": self.elapsed_s,
             "stopped": self.stopped,
         }
@@ -231,8 +242,13 @@ class Trainer:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state_dict`; an extension that is new since then begins anew."""
         self.updater.load_state_dict(state["updater"])
+        states = dict(state["extensions"])
+        number, processes = self.updater.fabric.global_rank, self.updater.fabric.world_size
+        # With another number of processes than then, each goes on with what the first one knew.
+        if number > 0 and len(state["others"]) == processes - 1:
+            states |= state["others"][number - 1]
         for entry in self._entries:
-            if entry.name in state["extensions"]:
-                entry.load_state_dict(state["extensions"][entry.name])
+            if entry.name in states:
+                entry.load_state_dict(states[entry.name])
         self._elapsed_before_s = state["elapsed_s"]
         self.stopped = state["stopped"]

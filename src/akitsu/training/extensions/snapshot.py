@@ -29,7 +29,7 @@ class Snapshot(Extension):
     trigger = (1, "epoch")
     priority = Priority.KEEPER
     at_end = True
-    everywhere = True  # where the weights are sharded, all put them together
+    everywhere = True  # all give what they know, and their part of sharded weights
 
     def __init__(self, keep: int = 2) -> None:
         self.keep = keep
@@ -47,10 +47,11 @@ class Snapshot(Extension):
         """
         updater = trainer.updater
         require_finite(updater.model, where=f"{trainer.out}, iteration {updater.iteration}")
+        others = trainer.states_of_others()
         if not updater.fabric.is_global_zero and not updater.sharded:
             return
         self._wait()
-        self._state = state_of(trainer, into=self._state)
+        self._state = state_of(trainer, self._state, others)
         if not updater.fabric.is_global_zero:
             return
         if self._thread is None:
