@@ -1,14 +1,23 @@
-"""An extension of one's own: it watches how far the weights move, and remembers the longest way."""
+"""An extension of one's own: it reports the longest gradient so far, and remembers it.
 
+python examples/trainer/own_extension.py
+"""
+
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
+from first_run import make_trainer
+
 from akitsu.training.extension import Extension, Priority
+from akitsu.training.extensions.log_report import LogReport
+from akitsu.training.extensions.print_report import PrintReport
 from akitsu.training.reporter import report
 from akitsu.training.trainer import Trainer
 
 
 # --8<-- [start:extension]
-class LongestStep(Extension):
+class LongestGradient(Extension):
     trigger = (1, "iteration")
     priority = Priority.WRITER  # before the log, so that the log has what is reported here
     longest = 0.0
@@ -27,3 +36,25 @@ class LongestStep(Extension):
 
 
 # --8<-- [end:extension]
+
+
+# --8<-- [start:run]
+def half_way(trainer: Trainer) -> None:
+    print(f"half-way, after {trainer.elapsed_s:.1f} s")
+
+
+def train(out: Path) -> Trainer:
+    trainer = make_trainer(out)
+    trainer.extend(LongestGradient())
+    trainer.extend(half_way, trigger=lambda trainer: trainer.updater.iteration == 100)
+    trainer.extend(LogReport(), trigger=(50, "iteration"))
+    trainer.extend(PrintReport(), trigger=(50, "iteration"))
+    trainer.run()
+    return trainer
+
+
+# --8<-- [end:run]
+
+
+if __name__ == "__main__":
+    train(Path(mkdtemp(prefix="own-extension-")))

@@ -11,10 +11,14 @@ from tempfile import mkdtemp
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
+from torch.optim import Adam
 
+from akitsu.training.average import Average
 from akitsu.training.batches import Plan, ShuffledBatches
 from akitsu.training.extensions.log_report import LogReport
+from akitsu.training.extensions.print_report import PrintReport
 from akitsu.training.reporter import report
+from akitsu.training.schedules import cosine
 from akitsu.training.trainer import Trainer
 from akitsu.training.updater import Updater
 
@@ -23,54 +27,60 @@ from akitsu.training.updater import Updater
 class AdversarialUpdater(Updater):
     def learn(self, batch: Tensor) -> None:
         generator, critic = self.networks["generator"], self.networks["critic"]
-        drawn = generator(torch.randn(len(batch), 4))
-        real, fake = critic(batch), critic(drawn.detach())
-        critic_loss = (softplus(-real) + softplus(fake)).mean()
+        drawn = generator(torch.randn(len(batch), 4, device=batch.device))
+        critic_loss = (softplus(-critic(batch)) + softplus(critic(drawn.detach()))).mean()
         self.descend(critic_loss, "critic")
 
         generator_loss = softplus(-critic(drawn)).mean()
         self.descend(generator_loss, "generator")
-        report({"critic/loss": critic_loss, "generator/loss": generator_loss})
+        report({"main/critic_loss": critic_loss, "main/generator_loss": generator_loss})
 
 
 # --8<-- [end:updater]
 
 
-# --8<-- [start:run]
+# --8<-- [start:networks]
 def perceptron(inputs: int) -> nn.Module:
     return nn.Sequential(nn.Linear(inputs, 32), nn.ReLU(), nn.Linear(32, 1))
 
 
-def trained(iterations: int, out: Path) -> nn.Module:
-    numbers = 3 + 0.5 * torch.randn(2048, 1, generator=torch.Generator().manual_seed(0))
+def make_updater() -> Updater:
+    torch.manual_seed(0)
+    numbers = 3 + 0.5 * torch.randn(2048, 1)
 
     def fetch(plan: Plan) -> Tensor:
         return numbers[plan.indices]
 
-    torch.manual_seed(0)
     model = nn.ModuleDict({"generator": perceptron(4), "critic": perceptron(1)})
     optimizers = {
-        name: torch.optim.Adam(part.parameters(), lr=0.002, betas=(0.5, 0.9))
-        for name, part in model.items()
+        name: Adam(part.parameters(), lr=0.01, betas=(0.0, 0.9)) for name, part in model.items()
     }
-    batches = ShuffledBatches(len(numbers), 128, seed=0, fetch=fetch)
-    trainer = Trainer(
-        AdversarialUpdater(batches, model, optimizers), stop=(iterations, "iteration"), out=out
-    )
+    batches, average = ShuffledBatches(2048, 128, seed=0, fetch=fetch), Average(model, 0.99)
+    return AdversarialUpdater(batches, model, optimizers, schedule=cosine(), average=average)
+
+
+# --8<-- [end:networks]
+
+
+# --8<-- [start:run]
+def make_trainer(out: Path, *, iterations: int = 1500) -> Trainer:
+    trainer = Trainer(make_updater(), stop=(iterations, "iteration"), out=out)
     trainer.extend(LogReport(), trigger=(100, "iteration"))
-    trainer.run()
-    return trainer.updater.model["generator"]
+    trainer.extend(PrintReport(["iteration", "main/critic_loss", "main/generator_loss"]))
+    return trainer
+
+
+def draw(trainer: Trainer, n: int) -> Tensor:
+    generator = trainer.updater.best_model["generator"]
+    with torch.inference_mode():
+        return generator(torch.randn(n, 4))
 
 
 # --8<-- [end:run]
 
 
-def main() -> None:
-    generator = trained(1500, Path(mkdtemp(prefix="gan-")))
-    with torch.inference_mode():
-        drawn = generator(torch.randn(4096, 4, generator=torch.Generator().manual_seed(1)))
-    print(f"mean {float(drawn.mean()):.2f}, deviation {float(drawn.std()):.2f}")
-
-
 if __name__ == "__main__":
-    main()
+    trainer = make_trainer(Path(mkdtemp(prefix="own-updater-")))
+    trainer.run()
+    drawn = draw(trainer, 4096)
+    print(f"mean {float(drawn.mean()):.2f}, deviation {float(drawn.std()):.2f}")
