@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import multiprocessing
+import os
 import resource
 import signal
+import subprocess
+import sys
 from concurrent.futures import Future
 from contextlib import contextmanager
 
@@ -12,7 +17,7 @@ import pytest
 import torch
 from PIL import Image
 
-from akitsu.errors import OutputError
+from akitsu.errors import DataError, OutputError
 from akitsu.recipes.recipe import Recipe, load
 from akitsu.recipes.train import train
 from akitsu.training.extensions import snapshot as extension
@@ -21,6 +26,7 @@ from akitsu.training.interrupts import TerminatedError
 from akitsu.training.snapshot import resume, save_snapshot, snapshots
 from akitsu.training.trainer import Trainer
 from akitsu.training.weights import save_weights
+from akitsu.training.workers import fetched_by_workers
 
 
 @contextmanager
@@ -160,3 +166,41 @@ def test_who_interrupts_a_training_twice_before_its_first_snapshot_is_told_so(
         )
 
     assert told[-1].endswith("run: nothing is saved yet, the same command begins anew")
+
+
+ENDLESS = """
+import itertools, sys
+from akitsu.training.workers import fetched_by_workers
+
+fetched = fetched_by_workers(abs, itertools.count(), workers=2)
+next(fetched)
+sys.exit(130)
+"""
+
+
+def test_a_program_that_leaves_its_workers_behind_ends_all_the_same():
+    """They ignore the signal by which Python ends its children, and it waits for them."""
+    program = subprocess.Popen([sys.executable, "-c", ENDLESS], start_new_session=True)
+
+    try:
+        code = program.wait(timeout=60)
+    except subprocess.TimeoutExpired:
+        os.killpg(program.pid, signal.SIGKILL)
+        raise
+
+    assert code == 130
+
+
+def test_workers_do_not_outlive_an_error_that_somebody_keeps():
+    """The traceback holds on to everything that was in use."""
+
+    def fetch(plan: int) -> int:
+        if plan == 3:
+            raise DataError("a broken picture", do="mend it")
+        return plan
+
+    with pytest.raises(DataError) as kept:
+        list(fetched_by_workers(fetch, itertools.count(), workers=2))
+
+    assert kept.tb is not None
+    assert multiprocessing.active_children() == []

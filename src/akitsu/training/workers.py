@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import signal
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from typing import Any
+from weakref import WeakSet
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -16,12 +18,16 @@ from akitsu.runtime import threads
 
 # Batches that each worker holds ready.
 AHEAD = 2
+_fetching: WeakSet[Generator[Any, None, None]] = WeakSet()
 
 
 def fetched_by_workers(
     fetch: Callable[[Any], Any], plans: Iterable[Any], *, workers: int
-) -> Iterator[Any]:
+) -> Generator[Any, None, None]:
     """The batches of `plans`, in their order, each made in one of the worker processes.
+
+    The workers end with the plans, with an error, when the generator is closed or thrown away, and
+    with the program.
 
     Args:
         fetch: Makes a batch of a plan; where processes are spawned and not forked (macOS), it has
@@ -33,24 +39,43 @@ def fetched_by_workers(
         AkitsuError: What `fetch` raised, as it raised it.
         TrainingError: If a worker died.
     """
+    fetched = _fetched(fetch, plans, workers=workers)
+    _fetching.add(fetched)
+    return fetched
+
+
+def _fetched(
+    fetch: Callable[[Any], Any], plans: Iterable[Any], *, workers: int
+) -> Generator[Any, None, None]:
     with warnings.catch_warnings(action="ignore"):  # more workers than cores may be meant
         batches = iter(_loader(fetch, plans, workers=workers))
-    while True:
-        try:
-            batch = next(batches)
-        except StopIteration:
-            return
-        except RuntimeError as error:
-            if "DataLoader worker" not in str(error):
-                raise
-            raise TrainingError(
-                "a worker process was killed while it fetched pictures",
-                do="start the same command again, it goes on from its newest snapshot; if memory "
-                "is short, with a smaller engine.workers",
-            ) from error
-        if isinstance(batch, AkitsuError):
-            raise batch
-        yield batch
+    try:
+        while True:
+            try:
+                batch = next(batches)
+            except StopIteration:
+                return
+            if isinstance(batch, AkitsuError):
+                raise batch
+            yield batch
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error):
+            raise
+        raise TrainingError(
+            "a worker process was killed while it fetched pictures",
+            do="start the same command again, it goes on from its newest snapshot; if memory "
+            "is short, with a smaller engine.workers",
+        ) from error
+    finally:
+        # The traceback of an error would hold on to the loader, and so to its workers.
+        del batches
+
+
+@atexit.register
+def _close_all() -> None:
+    """End all workers before Python does: it sends SIGTERM, which they ignore, and waits."""
+    for fetched in list(_fetching):
+        fetched.close()
 
 
 def _loader(fetch: Callable[[Any], Any], plans: Iterable[Any], *, workers: int) -> DataLoader[Any]:
