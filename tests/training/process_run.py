@@ -28,6 +28,7 @@ from akitsu.training.processes import (
     gathered,
     in_the_first,
     mean_over_processes,
+    meet_anew,
     one_voice,
 )
 from akitsu.training.snapshot import resume
@@ -147,6 +148,7 @@ KINDS: dict[str, Callable[[Fabric, Path, dict[str, Any]], None]] = {
 
 
 def main(root: Path, scenes: list[dict[str, Any]]) -> None:
+    meet_anew()
     processes = int(os.environ.get("WORLD_SIZE", "1"))
     strategy = "ddp" if processes > 1 else "auto"
     fabric = Fabric(accelerator="cpu", devices=processes, strategy=strategy)

@@ -205,7 +205,9 @@ def test_a_mistake_that_the_second_process_alone_meets_is_said_there(two):
 
 @pytest.mark.slow
 def test_torchrun_starts_killed_processes_again_and_the_run_ends_as_if_unbroken(two, tmp_path):
-    """Either process is killed once, in mid-run; both go on from the snapshot of iteration 3."""
+    """Either process is killed once, in mid-run; both go on from the snapshot of iteration 3, if
+    the first lived long enough to have written it.
+    """
     for number in (0, 1):
         scene = {"folder": f"killed {number}", "dropout": 0.3, "faults": {f"{number}@5": "SIGKILL"}}
         words = ["--nproc-per-node", "2", "--max-restarts", "1", "-m", "tests.training.process_run"]
@@ -220,5 +222,7 @@ def test_torchrun_starts_killed_processes_again_and_the_run_ends_as_if_unbroken(
 
         assert run.returncode == 0, run.stderr
         out = tmp_path / scene["folder"]
-        assert noted(out, "acted")[0]["first"] == [*range(4, LAST + 1)]
+        again = noted(out, "acted")[0]["first"]
+        assert again == [*range(again[0], LAST + 1)]
+        assert again[0] in (1, 4)
         assert_same(updater_state(out), updater_state(two / "unbroken"))

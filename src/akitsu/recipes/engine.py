@@ -17,6 +17,7 @@ from akitsu.errors import RecipeError
 from akitsu.recipes.recipe import OptimizerSettings, Recipe, ScheduleSettings
 from akitsu.runtime.threads import available_threads
 from akitsu.training import schedules
+from akitsu.training.processes import meet_anew
 from akitsu.training.sharded import shard
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
@@ -33,6 +34,7 @@ def make_fabric(recipe: Recipe) -> tuple[Fabric, str]:
         logging.getLogger(name).setLevel(logging.ERROR)
     devices, nodes = _processes(recipe.engine.devices)
     _require_possible(recipe, processes=devices * nodes, precision=precision)
+    meet_anew()
     fabric = Fabric(
         accelerator="auto",
         devices=devices,

@@ -182,6 +182,8 @@ def check(recipe: Recipe, say: Say) -> Reader:
     findings: list[Finding] = []
     for split in dict.fromkeys((recipe.data.train, recipe.data.validation)):
         findings += reader.examine(path or Path(), split, reader_options(recipe))
+    # A table that both splits are cut from is examined whole for each of them.
+    findings = list(dict.fromkeys(findings))
     if not recipe.data.skip_broken:
         raise_if_broken(findings, path or Path())
     if findings:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -17,6 +19,9 @@ from akitsu.errors import AkitsuError, TrainingError
 
 Value = TypeVar("Value")
 
+# Where torchrun's processes leave word of the store that they meet at.
+PLACE = "akitsu/place"
+LOOK_EVERY_S = 0.2
 # How long a process waits for the first one to say the same mistake, before it says it itself.
 PATIENCE_S = 2.0
 MISTAKE, INTERRUPTED = 2, 130
@@ -69,6 +74,50 @@ class Agreement:
         self._asked = None
 
 
+def meet_anew() -> None:
+    """Have the processes of torchrun meet at a store of their own, before Fabric joins them.
+
+    torchrun's store outlives the processes: those that it starts again would find the addresses of
+    the dead in it, and call them (github.com/pytorch/pytorch/issues/135712). So the first process
+    opens another, and the others look for it until they find it open. Without torchrun nothing
+    happens.
+    """
+    if os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != str(True):
+        return
+    address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    store = TCPStore(address, port)
+    if int(os.environ["RANK"]) == 0:
+        host, free = _free_place(towards=(address, port))
+        store.set(PLACE, f"{host} {free}")
+    else:
+        host, free = _open_place(store)
+    os.environ["MASTER_ADDR"], os.environ["MASTER_PORT"] = host, free
+    os.environ["TORCHELASTIC_USE_AGENT_STORE"] = str(False)
+
+
+def _free_place(*, towards: tuple[str, int]) -> tuple[str, str]:
+    """This computer's address, as it is seen from there, and a port that nobody uses."""
+    with socket.create_connection(towards) as wire:
+        host, family = str(wire.getsockname()[0]), wire.family
+    with socket.create_server((host, 0), family=family) as free:
+        return host, str(free.getsockname()[1])
+
+
+def _open_place(store: Any) -> tuple[str, str]:
+    """The place where the first process listens; before it does, that of an earlier one is named.
+
+    torchrun ends this process if the first one never comes.
+    """
+    while True:
+        host, port = store.get(PLACE).decode().split()
+        try:
+            socket.create_connection((host, int(port)), timeout=PATIENCE_S).close()
+        except OSError:
+            time.sleep(LOOK_EVERY_S)
+        else:
+            return host, port
+
+
 @contextmanager
 def one_voice(fabric: Fabric) -> Iterator[None]:
     """Whatever ends the block, a person reads one sentence, and sees the first process' exit code.
@@ -106,10 +155,9 @@ def one_voice(fabric: Fabric) -> Iterator[None]:
 
 def _is_to_be_said(fabric: Fabric, error: AkitsuError) -> bool:
     """The first process says everything; another what the first does not say soon."""
-    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")
-    key = f"akitsu/{attempt}/{hashlib.sha256(str(error).encode()).hexdigest()}"
+    key = f"akitsu/{hashlib.sha256(str(error).encode()).hexdigest()}"
     try:
-        # A connection of its own to the store through which the processes found one another.
+        # A connection of its own to the store at which the processes met.
         address, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
         store = TCPStore(address, port, timeout=timedelta(seconds=PATIENCE_S))
         if fabric.is_global_zero:
