@@ -5,6 +5,7 @@
 The same command again goes on where the last one ended.
 """
 
+# --8<-- [start:imports]
 from pathlib import Path
 
 import torch
@@ -17,6 +18,8 @@ from akitsu.training.extensions.snapshot import Snapshot
 from akitsu.training.snapshot import resume
 from akitsu.training.trainer import Trainer
 from akitsu.training.updater import Updater
+
+# --8<-- [end:imports]
 
 
 # --8<-- [start:parts]
