@@ -36,6 +36,13 @@ def environ():
     return {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
+def allocated():
+    """As a job sees it to which SLURM gave one task."""
+    names = ("PROCID", "LOCALID", "NODEID")
+    task = {"SLURM_NTASKS": "1", "SLURM_JOB_NAME": "training"}
+    return environ() | task | {f"SLURM_{name}": "0" for name in names}
+
+
 @contextmanager
 def started(command, errors):
     """A command in a session of its own, as in a terminal; nothing of it is left afterwards."""
@@ -63,8 +70,9 @@ def wait_for(true, process):
         time.sleep(0.05)
 
 
-def ended(command):
-    return subprocess.run(command, env=environ(), capture_output=True, text=True, timeout=LIMIT_S)
+def ended(command, env=None):
+    env = environ() if env is None else env
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=LIMIT_S)
 
 
 def newest(out):
@@ -72,9 +80,10 @@ def newest(out):
 
 
 @pytest.mark.slow
-def test_two_devices_print_the_scores_once_and_count_each_picture_once(table, tmp_path):
+@pytest.mark.parametrize("where", [environ, allocated])
+def test_two_devices_print_the_scores_once_and_count_each_picture_once(table, tmp_path, where):
     out = tmp_path / "run"
-    run = ended(words(table, out, "stop=[2, epoch]", devices=2))
+    run = ended(words(table, out, "stop=[2, epoch]", devices=2), where())
 
     assert run.returncode == 0, run.stderr
     scores = json.loads(run.stdout)  # one object and nothing else
