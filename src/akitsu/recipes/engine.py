@@ -9,7 +9,6 @@ from typing import Literal, cast
 
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.plugins.environments import LightningEnvironment
 from lightning_fabric.strategies import ModelParallelStrategy, Strategy
 from lightning_fabric.utilities.rank_zero import rank_zero_only
 from torch import nn
@@ -42,7 +41,6 @@ def make_fabric(recipe: Recipe) -> tuple[Fabric, str]:
         num_nodes=nodes,
         strategy=_strategy(recipe.engine.strategy, processes=devices * nodes),
         precision=precision,
-        plugins=_starter(processes=devices * nodes),
     )
     fabric.launch()
     torch.set_num_threads(max(1, available_threads() // devices))
@@ -92,16 +90,6 @@ def _strategy(wanted: str, *, processes: int) -> str | Strategy:
     if wanted == "fsdp":
         return ModelParallelStrategy(shard, data_parallel_size=processes, tensor_parallel_size=1)
     return "ddp"
-
-
-def _starter(*, processes: int) -> LightningEnvironment | None:
-    """Who starts the other processes, if it is Fabric.
-
-    Asked for nothing, it would leave that to SLURM inside an allocation, and wait for srun.
-    """
-    if processes == 1 or "TORCHELASTIC_RUN_ID" in os.environ:
-        return None
-    return LightningEnvironment()
 
 
 def _place(fabric: Fabric) -> str:
