@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+import signal
 import subprocess
 import sys
 
@@ -124,3 +125,15 @@ def test_of_several_processes_with_one_command_line_the_first_says_what_is_wrong
     assert run(command) == 2
 
     assert bool(capsys.readouterr().err) == bool(said)
+
+
+def test_ctrl_c_while_python_tidies_up_shows_no_traceback():
+    """PyTorch takes a second to go; who presses twice presses into that."""
+    code = (
+        "import atexit, signal\nfrom akitsu.cli import main\n"
+        "atexit.register(signal.raise_signal, signal.SIGINT)\nmain(['--version'])"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
+import signal
 import sys
 import traceback
 from typing import Any
@@ -75,7 +76,11 @@ def _options(
 def main(arguments: list[str] | None = None) -> None:
     """Run one command line; the exit code is 0, 1 (a fault), 2 (a mistake) or 130 (Ctrl-C)."""
     given = sys.argv[1:] if arguments is None else arguments
-    sys.exit(run(given))
+    code = run(given)
+    # All is said and written. A second Ctrl-C ends what Python still tidies up, and shows no
+    # traceback of it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
