@@ -83,7 +83,7 @@ def _losses() -> list[tuple[str, str]]:
 
 def _commands(path: Path) -> list[list[str]]:
     """The words of every line in a bash block that calls akitsu."""
-    lines = "\n".join(_blocks(path, "bash")).splitlines()
+    lines = "\n".join(_blocks(path, "bash")).replace("\\\n", " ").splitlines()
     words = [shlex.split(line.partition(" > ")[0], comments=True) for line in lines]
     return [line[1:] for line in words if line[:1] == ["akitsu"]]
 
