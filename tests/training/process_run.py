@@ -85,7 +85,7 @@ def train(fabric: Fabric, out: Path, options: dict[str, Any]) -> None:
     updater = Updater(
         tiny_batches(share=(fabric.global_rank, fabric.world_size)),
         model,
-        torch.optim.AdamW(model.parameters(), lr=0.05),
+        torch.optim.SGD(model.parameters(), lr=0.2, momentum=0.9),
         loss=tiny_loss,
         fabric=fabric,
         accumulate=options.get("accumulate", 1),
