@@ -11,6 +11,7 @@ import subprocess
 import sys
 from concurrent.futures import Future
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,6 +28,8 @@ from akitsu.training.snapshot import resume, save_snapshot, snapshots
 from akitsu.training.trainer import Trainer
 from akitsu.training.weights import save_weights
 from akitsu.training.workers import fetched_by_workers
+
+BENCHMARK = Path(__file__).parents[2] / "benchmarks" / "faults.py"
 
 
 @contextmanager
@@ -204,3 +207,37 @@ def test_workers_do_not_outlive_an_error_that_somebody_keeps():
 
     assert kept.tb is not None
     assert multiprocessing.active_children() == []
+
+
+@pytest.mark.slow
+def test_a_recipe_that_diverges_names_the_layer_and_keeps_nothing_broken(small_recipe, tmp_path):
+    recipe = tmp_path / "wild.yaml"
+    small_recipe.save(recipe)
+    command = ["train", str(recipe), "--out", str(tmp_path / "run"), "--set", "optimizer.lr=1e30"]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "akitsu", *command], capture_output=True, text=True, timeout=200
+    )
+
+    assert done.returncode == 2
+    assert "non-finite" in done.stderr
+    assert "lower optimizer.lr" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert snapshots(tmp_path / "run" / "snapshots") == []
+
+
+@pytest.mark.slow
+def test_the_command_line_bears_the_faults_of_the_benchmark(tmp_path):
+    """Once each, those that need no disk of their own."""
+    faults = (
+        "SIGKILL while a snapshot is being written", "torn snapshot", "NaN loss",
+        "picture torn in the middle of an epoch", "Ctrl-C", "SIGTERM, 30 s of grace",
+    )  # fmt: skip
+    words = [word for fault in faults for word in ("--only", fault)]
+    words += ["--times", "1", "--output", str(tmp_path / "faults.json")]
+
+    done = subprocess.run(
+        [sys.executable, BENCHMARK, *words], capture_output=True, text=True, timeout=900
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
