@@ -189,13 +189,32 @@ def faults(document: dict[str, Any]) -> str:
         (
             each["fault"],
             str(each["tried"]),
+            str(each["exit_code"]),
             str(each["work_lost_iterations"]),
+            str(each["allowed_iterations"]),
             "the same" if each["same_result"] else "DIFFERENT",
         )
         for each in document["faults"]
     ]
-    head = ("fault", "tried", "work lost, iterations", "result of the run left alone")
-    return "\n".join(["## Faults\n", *table(head, rows), ""])
+    head = ("fault", "tried", "exit code", "lost", "since the snapshot", "result")
+    wrong = [
+        f"WRONG: {each['fault']}: {text}\n"
+        for each in document["faults"]
+        for text in each["complaints"]
+    ]
+    return "\n".join(
+        [
+            "## Faults\n",
+            *table(head, rows),
+            "",
+            "At random moments of a short training, which the same command then finished. *Lost*: "
+            "the most iterations that were done twice; *since the snapshot*: those done since the "
+            "newest whole one, none where the training could still save itself. *Result*: weights "
+            f"and log, beside those of the run left alone (`{document['command']}`).\n",
+            *wrong,
+            *(f"{sentence}\n" for sentence in document["left_out"]),
+        ]
+    )
 
 
 def bulk(document: dict[str, Any]) -> str:

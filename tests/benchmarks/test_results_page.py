@@ -22,15 +22,35 @@ def contender(name: str, best: float, *, ratio: float, apart: float | None) -> d
     }
 
 
+def fault(name: str, *, lost: int, same: bool, complaints: list[str]) -> dict:
+    return {
+        "fault": name,
+        "tried": 3,
+        "exit_code": 2,
+        "work_lost_iterations": lost,
+        "allowed_iterations": 7,
+        "same_result": same,
+        "complaints": complaints,
+    }
+
+
 PLANTED = {
     "faults": (
         {
+            "command": "akitsu train digits",
             "faults": [
-                {"fault": "full disk", "tried": 3, "work_lost_iterations": 7, "same_result": True},
-                {"fault": "lost card", "tried": 1, "work_lost_iterations": 0, "same_result": False},
-            ]
+                fault("full disk", lost=7, same=True, complaints=[]),
+                fault("lost card", lost=9, same=False, complaints=["it shows a traceback"]),
+            ],
+            "left_out": ["flood is left out: no water."],
         },
-        ["| full disk | 3 | 7 | the same |", "| lost card | 1 | 0 | DIFFERENT |"],
+        [
+            "| full disk | 3 | 2 | 7 | 7 | the same |",
+            "| lost card | 3 | 2 | 9 | 7 | DIFFERENT |",
+            "WRONG: lost card: it shows a traceback\n",
+            "flood is left out: no water.\n",
+            "run left alone (`akitsu train digits`)",
+        ],
     ),
     "trainer": (
         {
