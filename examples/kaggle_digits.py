@@ -44,7 +44,7 @@ def main() -> None:
     model = digit_cnn(10, in_channels=1, input_hw=training[0].shape[-2:])
     updater = Updater(
         ShuffledBatches(
-            len(training[0]), 100, seed=0, fetch=lambda indices, _: [t[indices] for t in training]
+            len(training[0]), 100, seed=0, fetch=lambda plan: [t[plan.indices] for t in training]
         ),
         model,
         torch.optim.Adam(model.parameters()),
