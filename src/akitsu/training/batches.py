@@ -8,6 +8,7 @@ agree on it, all without telling one another anything.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
@@ -90,6 +91,31 @@ class Batches(Protocol):
         ...
 
 
+@dataclass
+class _Shuffle:
+    """The plans of all iterations, from what they follow from."""
+
+    n: int
+    batch_size: int
+    batches_per_epoch: int
+    seed: int
+    share: tuple[int, int]
+    block: int | None
+    permutation: tuple[int, Tensor] | None = None
+
+    def plan(self, iteration: int) -> Plan:
+        epoch, place = divmod(iteration, self.batches_per_epoch)
+        if self.permutation is None or self.permutation[0] != epoch:
+            order = shuffled(self.n, seed=self.seed, epoch=epoch, block=self.block)
+            self.permutation = epoch, order
+        first = place * self.batch_size
+        indices = self.permutation[1][first : first + self.batch_size]
+        number, processes = self.share
+        size = len(indices) // processes
+        rows = slice(number * size, (number + 1) * size)
+        return Plan(indices[rows], rows, len(indices), self.seed, iteration)
+
+
 class ShuffledBatches:
     """Every picture once an epoch, in an order drawn anew for each.
 
@@ -123,14 +149,14 @@ class ShuffledBatches:
         if n < 1:
             raise DataError("there is no picture to train on", do="check data and its split")
         self.n, self.batch_size, self.seed = n, min(batch_size, n), seed
-        self.fetch, self.share, self.workers = fetch, share, workers
+        self.fetch, self.workers = fetch, workers
         whole, rest = divmod(n, self.batch_size)
         self.batches_per_epoch = whole if drop_last or not rest else whole + 1
         self.iteration = 0
-        self.block = block
-        self._permutation: tuple[int, Tensor] | None = None
+        self._shuffle = _Shuffle(n, self.batch_size, self.batches_per_epoch, seed, share, block)
         self._fetched: Iterator[Batch] | None = None
-        self._check_share(rest=0 if drop_last else rest)
+        self._closing: weakref.finalize[..., ShuffledBatches] | None = None
+        _require_even(share[1], sizes=(self.batch_size, 0 if drop_last else rest))
 
     @property
     def epoch(self) -> int:
@@ -154,25 +180,29 @@ class ShuffledBatches:
         if self.workers == 0:
             batch = self.fetch(self.plan(self.iteration))
         else:
-            if self._fetched is None:
-                plans = map(self.plan, count(self.iteration))
-                self._fetched = fetched_by_workers(self.fetch, plans, workers=self.workers)
-            batch = next(self._fetched)
+            batch = next(self._fetched or self._start_workers())
         self.iteration += 1
         return batch
 
     def plan(self, iteration: int) -> Plan:
         """What the batch of an iteration (from 0) consists of."""
-        epoch, place = divmod(iteration, self.batches_per_epoch)
-        if self._permutation is None or self._permutation[0] != epoch:
-            order = shuffled(self.n, seed=self.seed, epoch=epoch, block=self.block)
-            self._permutation = epoch, order
-        first = place * self.batch_size
-        indices = self._permutation[1][first : first + self.batch_size]
-        number, processes = self.share
-        size = len(indices) // processes
-        rows = slice(number * size, (number + 1) * size)
-        return Plan(indices[rows], rows, len(indices), self.seed, iteration)
+        return self._shuffle.plan(iteration)
+
+    def close(self) -> None:
+        """End the worker processes; the next batch would start new ones."""
+        if self._closing is not None:
+            self._closing()
+        self._fetched, self._closing = None, None
+
+    def _start_workers(self) -> Iterator[Batch]:
+        plans = map(self._shuffle.plan, count(self.iteration))
+        fetched = fetched_by_workers(self.fetch, plans, workers=self.workers)
+        # Whoever forgets to close: left to the garbage collector, a loader may lose its queues
+        # before it has told its workers to end. At the end of the program workers.py sees to it.
+        self._closing = weakref.finalize(self, fetched.close)
+        self._closing.atexit = False
+        self._fetched = fetched
+        return fetched
 
     def state_dict(self) -> dict[str, Any]:
         """The place, and what it is a place in."""
@@ -190,18 +220,18 @@ class ShuffledBatches:
                     f"the snapshot was taken with {name} = {state[name]}, and now it is {now}",
                     do="train on the same data with the same recipe, or choose another --out",
                 )
+        self.close()
         self.iteration = state["iteration"]
-        self._fetched = None
 
     def _identity(self) -> dict[str, int]:
         return {"n": self.n, "batch_size": self.batch_size, "seed": self.seed}
 
-    def _check_share(self, *, rest: int) -> None:
-        processes = self.share[1]
-        for size in (self.batch_size, rest):
-            if size % processes:
-                raise RecipeError(
-                    f"{size} pictures in a batch cannot be shared evenly by {processes} processes",
-                    where="batch_size",
-                    do=f"make it a multiple of {processes}, and leave out the rest of an epoch",
-                )
+
+def _require_even(processes: int, *, sizes: tuple[int, int]) -> None:
+    for size in sizes:
+        if size % processes:
+            raise RecipeError(
+                f"{size} pictures in a batch cannot be shared evenly by {processes} processes",
+                where="batch_size",
+                do=f"make it a multiple of {processes}, and leave out the rest of an epoch",
+            )

@@ -157,6 +157,7 @@ class Trainer:
         with ExitStack() as stack:
             self._started_at_s = monotonic()
             stack.callback(self._stop_clock)
+            stack.callback(getattr(self.updater.batches, "close", _nothing))
             for entry in acting:
                 stack.callback(entry.extension.finalize, self)
                 entry.extension.initialize(self)
@@ -252,3 +253,7 @@ class Trainer:
                 entry.load_state_dict(states[entry.name])
         self._elapsed_before_s = state["elapsed_s"]
         self.stopped = state["stopped"]
+
+
+def _nothing() -> None:
+    """To end batches that have nothing to end."""

@@ -67,8 +67,9 @@ def _fetched(
             "is short, with a smaller engine.workers",
         ) from error
     finally:
-        # The traceback of an error would hold on to the loader, and so to its workers.
-        del batches
+        # Now, and not when the last reference goes: the traceback of an error holds on to one. The
+        # loader has no public way to say it.
+        batches._shutdown_workers()  # type: ignore[attr-defined]
 
 
 @atexit.register
