@@ -33,8 +33,10 @@ FILES = ("best.safetensors", "final.safetensors")
 # The first file that the loop writes.
 LOG = "log.jsonl"
 LOOK_EVERY_S = 0.02
-# Without data: the recipe that draws its own, short, and with all that could go wrong often.
-SMALL = ("stop=[150, iteration]", "extensions.evaluate=[30, iteration]")
+# Without data: the recipe that draws its own, short, and with all that could go wrong often; but
+# long enough that most kills find a snapshot to go on from.
+EVALUATE = "extensions.evaluate=[30, iteration]"
+ITERATIONS, ITERATIONS_A_KILL = 150, 30
 SNAPSHOTS = "extensions.snapshot_seconds=1"
 
 
@@ -72,7 +74,10 @@ def command_of(arguments: argparse.Namespace) -> list[str]:
     if arguments.command is not None:
         return shlex.split(arguments.command)
     recipe = arguments.recipe or ("scenes-masks" if arguments.data is None else "digits")
-    settings = [SNAPSHOTS, *(() if arguments.recipe or arguments.data else SMALL)]
+    settings = [SNAPSHOTS]
+    if not arguments.recipe and not arguments.data:
+        iterations = max(ITERATIONS, ITERATIONS_A_KILL * arguments.kills)
+        settings += [f"stop=[{iterations}, iteration]", EVALUATE]
     if arguments.devices is not None:
         settings.append(f"engine.devices={arguments.devices}")
     if arguments.workers is not None:
