@@ -98,20 +98,21 @@ def test_a_snapshot_that_could_not_be_written_ends_the_run_in_the_next_iteration
     assert ours.updater.iteration == 6
 
 
-def test_a_torn_snapshot_does_not_take_the_place_of_a_whole_one(trainer, tmp_path):
-    """Counted among the two that stay, it would leave one to fall back to."""
+@pytest.mark.parametrize(("stop", "left"), [(8, ["8", "6"]), (12, ["12", "6"])])
+def test_a_torn_snapshot_does_not_take_the_place_of_a_whole_one(trainer, tmp_path, stop, left):
+    """Counted among the two that stay, it would leave one, and none to fall back to."""
     ours = trainer(stop=(9, "iteration"))
     ours.extend(Snapshot(), trigger=(3, "iteration"))
     ours.run()
     torn = tmp_path / "snapshots" / "9.pt"
     torn.write_bytes(torn.read_bytes()[:-100])
-    again = trainer(stop=(8, "iteration"))
-    again.extend(Snapshot(), trigger=(1, "iteration"))
+    again = trainer(stop=(stop, "iteration"))
+    again.extend(Snapshot(), trigger=(stop, "iteration"))
     resume(again, tmp_path / "snapshots", warn=lambda sentence: None)
 
     again.run()
 
-    assert [path.stem for path in snapshots(tmp_path / "snapshots")] == ["8", "7"]
+    assert [path.stem for path in snapshots(tmp_path / "snapshots")] == left
 
 
 @pytest.fixture

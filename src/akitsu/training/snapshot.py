@@ -45,8 +45,6 @@ def state_of(
 def write_snapshot(state: dict[str, Any], folder: Path, *, keep: int = 2) -> Path:
     """Write `<folder>/<iteration>.pt`, and delete all but the newest.
 
-    Those of later iterations go as well: they were torn, and a resume passed over them.
-
     Args:
         state: Of `state_of`.
         folder: Where the snapshots of this run are; it is made.
@@ -55,18 +53,14 @@ def write_snapshot(state: dict[str, Any], folder: Path, *, keep: int = 2) -> Pat
     Raises:
         OutputError: If the place cannot be written, or is full.
     """
-    iteration = state["trainer"]["updater"]["iteration"]
-    path = folder / f"{iteration}.pt"
+    path = folder / f"{state['trainer']['updater']['iteration']}.pt"
     with whole_file(path) as temporary:
         _save(state, temporary, shown=path)
         digest = _sha256(temporary, length=temporary.stat().st_size)
         with temporary.open("ab") as file:
             file.write(SEAL + digest)
-    found = snapshots(folder)
-    kept = [each for each in found if int(each.stem) <= iteration][:keep]
-    for each in found:
-        if each not in kept:
-            each.unlink()
+    for old in snapshots(folder)[keep:]:
+        old.unlink()
     return path
 
 
@@ -109,7 +103,9 @@ def load_snapshot(path: Path) -> dict[str, Any]:
 def resume(
     trainer: Trainer, folder: Path, *, warn: Callable[[str], object] = warnings.warn
 ) -> int | None:
-    """Go on from the newest snapshot that is whole.
+    """Go on from the newest snapshot that is whole; those passed over are deleted.
+
+    Where several processes train together, each makes this call.
 
     Args:
         trainer: A run built by the same recipe, with all its extensions.
@@ -125,13 +121,14 @@ def resume(
     paths = snapshots(folder)
     if trainer.updater.fabric.is_global_zero:
         _delete_leftovers(folder)
-    for path in paths:
+    for place, path in enumerate(paths):
         try:
             state = load_snapshot(path)
         except TrainingError as error:
             warn(f"{error} The snapshot before it is used.")
             continue
         _load(trainer, state, path)
+        _delete_broken(trainer, paths[:place])
         return trainer.updater.iteration
     if paths:
         raise TrainingError(
@@ -209,3 +206,11 @@ def _delete_leftovers(folder: Path) -> None:
     """Temporary files that a killed run could not delete; nobody else writes in this folder."""
     for path in folder.glob(".*.pt"):
         path.unlink()
+
+
+def _delete_broken(trainer: Trainer, paths: list[Path]) -> None:
+    """Counted among those that stay, they would push out the whole one that was used."""
+    trainer.updater.fabric.barrier()  # another process may still be looking at them
+    if trainer.updater.fabric.is_global_zero:
+        for path in paths:
+            path.unlink()
