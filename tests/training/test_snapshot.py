@@ -212,7 +212,7 @@ def test_the_loop_goes_on_while_a_snapshot_is_written(trainer, tmp_path, monkeyp
     """The thread waits here for an iteration that comes after the one that it writes."""
     gone_on, written = Event(), []
 
-    def slow(state, folder, *, keep):
+    def slow(state, folder, *, keep, rest):
         assert gone_on.wait(timeout=30)
         written.append(state["trainer"]["updater"]["iteration"])
         return folder
@@ -228,7 +228,7 @@ def test_the_loop_goes_on_while_a_snapshot_is_written(trainer, tmp_path, monkeyp
 
 
 def test_a_snapshot_that_could_not_be_written_ends_the_run(trainer, monkeypatch):
-    def fail(state, folder, *, keep):
+    def fail(state, folder, *, keep, rest):
         raise OutputError("no space left", where=folder, do="make room")
 
     monkeypatch.setattr("akitsu.training.extensions.snapshot.write_snapshot", fail)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from torch import Tensor
 
 from akitsu.errors import OutputError, TrainingError
 from akitsu.files import whole_file
+from akitsu.training.gentle_file import GentleFile, Rest, no_rest
 from akitsu.training.randomness import random_state, set_random_state
 
 if TYPE_CHECKING:
@@ -42,23 +44,26 @@ def state_of(
     return copy
 
 
-def write_snapshot(state: dict[str, Any], folder: Path, *, keep: int = 2) -> Path:
+def write_snapshot(
+    state: dict[str, Any], folder: Path, *, keep: int = 2, rest: Rest = no_rest
+) -> Path:
     """Write `<folder>/<iteration>.pt`, and delete all but the newest.
 
     Args:
         state: Of `state_of`.
         folder: Where the snapshots of this run are; it is made.
         keep: How many stay, at least 1.
+        rest: Called again and again with the seconds worked; it may wait, to leave the cores to a
+            training that goes on.
 
     Raises:
         OutputError: If the place cannot be written, or is full.
     """
     path = folder / f"{state['trainer']['updater']['iteration']}.pt"
-    with whole_file(path) as temporary:
-        _save(state, temporary, shown=path)
-        digest = _sha256(temporary, length=temporary.stat().st_size)
-        with temporary.open("ab") as file:
-            file.write(SEAL + digest)
+    with whole_file(path) as temporary, temporary.open("wb") as file:
+        gentle = GentleFile(file, rest=rest)
+        _save(state, gentle, shown=path)
+        file.write(SEAL + gentle.digest.hexdigest().encode())
     for old in snapshots(folder)[keep:]:
         old.unlink()
     return path
@@ -153,9 +158,10 @@ def _copied(value: Any, into: Any) -> Any:
     return value
 
 
-def _save(state: dict[str, Any], path: Path, *, shown: Path) -> None:
+def _save(state: dict[str, Any], file: GentleFile, *, shown: Path) -> None:
     try:
-        torch.save(state, path)
+        with _without_checksums():
+            torch.save(state, file)  # type: ignore[arg-type]  # it wants no more than write, flush
     except RuntimeError as error:
         if not any(words in str(error) for words in FULL):
             raise
@@ -164,6 +170,17 @@ def _save(state: dict[str, Any], path: Path, *, shown: Path) -> None:
             where=shown,
             do="make room and start the same command again: it goes on from the snapshot before",
         ) from error
+
+
+@contextmanager
+def _without_checksums() -> Iterator[None]:
+    """ZIP's own are left out: they hold up all of Python, and the seal says more."""
+    before = torch.serialization.get_crc32_options()
+    torch.serialization.set_crc32_options(False)
+    try:
+        yield
+    finally:
+        torch.serialization.set_crc32_options(before)
 
 
 def _load(trainer: Trainer, state: dict[str, Any], path: Path) -> None:
