@@ -12,7 +12,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -30,9 +30,8 @@ Batch = Any
 AUGMENTATION = 1
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Which pictures make a batch, before any is read.
+class Plan(NamedTuple):
+    """Which pictures make a batch, before any is read. (A tuple: one is made an iteration.)
 
     Attributes:
         indices: (B,) int64, the pictures that this process fetches.
@@ -110,10 +109,13 @@ class _Shuffle:
             self.permutation = epoch, order
         first = place * self.batch_size
         indices = self.permutation[1][first : first + self.batch_size]
+        whole = len(indices)
         number, processes = self.share
-        size = len(indices) // processes
+        if processes == 1:
+            return Plan(indices, slice(0, whole), whole, self.seed, iteration)
+        size = whole // processes
         rows = slice(number * size, (number + 1) * size)
-        return Plan(indices[rows], rows, len(indices), self.seed, iteration)
+        return Plan(indices[rows], rows, whole, self.seed, iteration)
 
 
 class ShuffledBatches:

@@ -29,6 +29,7 @@ class _Entry:
     trigger: Trigger
     priority: int
     before_training: bool
+    observes: bool
 
     def state_dict(self) -> dict[str, Any]:
         """The extension's state; its trigger's, where that has one."""
@@ -129,7 +130,8 @@ class Trainer:
         trigger = make_trigger(extension.trigger if trigger is None else trigger)
         priority = extension.priority if priority is None else priority
         before = extension.before_training if before_training is None else before_training
-        self._entries.append(_Entry(name, extension, trigger, priority, before))
+        observes = type(extension).observe is not Extension.observe
+        self._entries.append(_Entry(name, extension, trigger, priority, before, observes))
         self._entries.sort(key=lambda entry: -entry.priority)
 
     def extension(self, name: str) -> Extension:
@@ -200,7 +202,8 @@ class Trainer:
         with observing(self.observation):
             self.updater.update()
             for entry in acting:
-                entry.extension.observe(self)
+                if entry.observes:
+                    entry.extension.observe(self)
                 if entry.trigger(self) or (entry.extension.at_end and self.finished):
                     entry.extension(self)
 

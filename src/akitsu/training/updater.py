@@ -85,6 +85,8 @@ class Updater:
         self.batch: Batch = None
         self.losses: dict[str, Tensor] = {}
         self._transparent = self._is_transparent()
+        # Asked for in every iteration, and each of them three properties deep in Fabric.
+        self._number, self._on_cpu = self.fabric.global_rank, self.fabric.device.type == "cpu"
         self.networks = self._set_up_networks()
         self._set_up_optimizers(optimizer)
         if average is not None:
@@ -127,13 +129,15 @@ class Updater:
 
     def update(self) -> None:
         """Learn from one batch."""
+        # The old batch, and the graph behind its losses, make room before the new one comes.
+        self.batch, self.losses = None, {}
         batch = next(self.batches)
-        if self.fabric.device.type != "cpu":
+        if not self._on_cpu:
             batch = self.fabric.to_device(batch)
         self.batch = batch
         # From the iteration alone, like the schedule: there is nothing that a snapshot could
         # forget. Every process draws in its own way.
-        seed_torch(mixed(self.seed, MODEL, self.iteration, self.fabric.global_rank))
+        seed_torch(mixed(self.seed, MODEL, self.iteration, self._number))
         self._set_learning_rates()
         self.learn(batch)
         if self.average is not None:
