@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, NamedTuple, Protocol
 
@@ -25,6 +25,8 @@ from akitsu.training.workers import fetched_by_workers
 # Whatever the data side makes and the loss reads: training hands it on and never looks inside.
 Batch = Any
 
+# Plans that are made at once.
+STRETCH = 256
 # What a seed is for, beside the order of an epoch and the purposes in updater.py and hooks.py: the
 # streams are apart, so that another augmentation leaves the order as it was.
 AUGMENTATION = 1
@@ -92,7 +94,11 @@ class Batches(Protocol):
 
 @dataclass
 class _Shuffle:
-    """The plans of all iterations, from what they follow from."""
+    """The plans of all iterations, from what they follow from.
+
+    Plans are made for a stretch of iterations at once: between two steps of a small network, the
+    few microseconds of cutting one piece from the order are many.
+    """
 
     n: int
     batch_size: int
@@ -100,19 +106,30 @@ class _Shuffle:
     seed: int
     share: tuple[int, int]
     block: int | None
-    permutation: tuple[int, Tensor] | None = None
+    _order: tuple[int, Tensor] | None = None
+    _first: int = 0
+    _plans: list[Plan] = field(default_factory=list)
 
     def plan(self, iteration: int) -> Plan:
+        place = iteration - self._first
+        if not 0 <= place < len(self._plans):
+            self._first, self._plans, place = iteration, self._stretch(iteration), 0
+        return self._plans[place]
+
+    def _stretch(self, iteration: int) -> list[Plan]:
+        """The plans from here on, up to `STRETCH` of them, to the end of the epoch at most."""
         epoch, place = divmod(iteration, self.batches_per_epoch)
-        if self.permutation is None or self.permutation[0] != epoch:
+        if self._order is None or self._order[0] != epoch:
             order = shuffled(self.n, seed=self.seed, epoch=epoch, block=self.block)
-            self.permutation = epoch, order
-        first = place * self.batch_size
-        indices = self.permutation[1][first : first + self.batch_size]
-        whole = len(indices)
+            self._order = epoch, order
+        end = min(place + STRETCH, self.batches_per_epoch)
+        pieces = self._order[1][place * self.batch_size : end * self.batch_size]
+        batches = torch.split(pieces, self.batch_size)
+        return [self._of(indices, iteration + i) for i, indices in enumerate(batches)]
+
+    def _of(self, indices: Tensor, iteration: int) -> Plan:
         number, processes = self.share
-        if processes == 1:
-            return Plan(indices, slice(0, whole), whole, self.seed, iteration)
+        whole = len(indices)
         size = whole // processes
         rows = slice(number * size, (number + 1) * size)
         return Plan(indices[rows], rows, whole, self.seed, iteration)
@@ -180,7 +197,7 @@ class ShuffledBatches:
 
     def __next__(self) -> Batch:
         if self.workers == 0:
-            batch = self.fetch(self.plan(self.iteration))
+            batch = self.fetch(self._shuffle.plan(self.iteration))
         else:
             batch = next(self._fetched or self._start_workers())
         self.iteration += 1

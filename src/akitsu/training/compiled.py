@@ -55,41 +55,54 @@ class CompiledUpdater(Updater):
         assert self.loss is not None, "a compiled step needs a loss"
         gradients = _gradients_of(self.model, self.loss)
         max_norm = self.hooks[0].max_norm if _clips_only(self.hooks) else None
-        rule, settings = _rule_of(self.optimizers[MAIN], self._parameters)
+        rule, groups = _rule_of(self.optimizers[MAIN], self._parameters)
 
         def step(
-            parameters: Tensors, buffers: Tensors, moments: Moments, rates: Tensors, batch: Batch
+            parameters: Tensors, buffers: Tensors, moments: Moments, rates: Tensor, batch: Batch
         ) -> Tensors:
-            with self.fabric.autocast():
-                found, (losses, new_buffers) = gradients(parameters, buffers, batch)
+            found, (losses, new_buffers) = gradients(parameters, buffers, batch)
             if max_norm is not None:
                 found = _clipped(found, max_norm)
-            for name, parameter in parameters.items():
-                rule(parameter, found[name], moments[name], rates[name], **settings[name])
+            for place, (names, settings) in enumerate(groups):
+                for name in names:
+                    if name in parameters:
+                        each = parameters[name], found[name], moments[name]
+                        rule(*each, rates[place], **settings)
             for name, buffer in buffers.items():
                 buffer.copy_(new_buffers[name])
             return losses
 
         self._step = torch.compile(torch.no_grad()(step))
+        self._moved: tuple[Tensors, Tensors, Moments] = {}, {}, {}
+        self._seen: tuple[Any, list[bool]] | None = None
+        # Learning rates as a tensor: a number would be compiled in, and change every iteration.
+        self._rates: list[float] = []
+        self._rates_tensor = torch.empty(0)
 
     @override
     def learn(self, batch: Batch) -> None:
-        optimizer = self.optimizers[MAIN]
-        learning = {name: each for name, each in self._parameters.items() if each.requires_grad}
-        parameters = {name: each.detach() for name, each in learning.items()}
-        moments = {name: _moments(optimizer, each) for name, each in learning.items()}
-        self.losses = self._step(parameters, self._buffers, moments, self._rates(), batch)
+        self._look_for_changes()
+        rates = [group["lr"] for group in self.optimizers[MAIN].param_groups]
+        if rates != self._rates:
+            self._rates, self._rates_tensor = rates, torch.tensor(rates)
+        # Autocast around the step, not in it: a compiled step looks at each call whether anything
+        # that it reads has changed, and Fabric would be much to look at.
+        with self.fabric.autocast():
+            self.losses = self._step(*self._moved, self._rates_tensor, batch)
         with scope(MAIN):
             report(self.losses)
 
-    def _rates(self) -> Tensors:
-        """Learning rates as tensors: a number would be compiled in, and change every iteration."""
-        rate_of = {
-            id(parameter): torch.tensor(group["lr"])
-            for group in self.optimizers[MAIN].param_groups
-            for parameter in group["params"]
-        }
-        return {name: rate_of[id(parameter)] for name, parameter in self._parameters.items()}
+    def _look_for_changes(self) -> None:
+        """Collect what the step moves anew, where weights were frozen or a state was loaded."""
+        optimizer = self.optimizers[MAIN]
+        learns = [each.requires_grad for each in self._parameters.values()]
+        if self._seen is not None and self._seen[0] is optimizer.state and self._seen[1] == learns:
+            return
+        learning = {name: each for name, each in self._parameters.items() if each.requires_grad}
+        parameters = {name: each.detach() for name, each in learning.items()}
+        moments = {name: _moments(optimizer, each) for name, each in learning.items()}
+        self._moved = parameters, self._buffers, moments
+        self._seen = optimizer.state, learns
 
     def _require_possible(self) -> None:
         for wrong, what in (
@@ -170,8 +183,8 @@ def _moments(optimizer: Optimizer, parameter: Tensor) -> Tensors:
 
 def _rule_of(
     optimizer: Optimizer, parameters: Mapping[str, Tensor]
-) -> tuple[Callable[..., None], dict[str, dict[str, Any]]]:
-    """How an optimizer moves a parameter, and with which numbers each.
+) -> tuple[Callable[..., None], list[tuple[list[str], dict[str, Any]]]]:
+    """How an optimizer moves a parameter; of each of its groups the names, and with which numbers.
 
     Raises:
         RecipeError: If it is another than the three whose arithmetic is written here.
@@ -186,12 +199,11 @@ def _rule_of(
     rule: Callable[..., None] = _sgd if isinstance(optimizer, SGD) else _adam
     keys = SGD_KEYS if rule is _sgd else ADAM_KEYS
     name_of = {id(parameter): name for name, parameter in parameters.items()}
-    settings = {
-        name_of[id(parameter)]: {key: group[key] for key in keys}
+    groups = [
+        ([name_of[id(each)] for each in group["params"]], {key: group[key] for key in keys})
         for group in optimizer.param_groups
-        for parameter in group["params"]
-    }
-    return rule, settings
+    ]
+    return rule, groups
 
 
 def _unusual(group: dict[str, Any]) -> bool:
@@ -209,7 +221,8 @@ def _sgd(
     weight_decay: float,
 ) -> None:
     """PyTorch's SGD (its buffer starts at 0, which after the first step comes to the same)."""
-    gradient = gradient + weight_decay * parameter
+    if weight_decay:
+        gradient = gradient + weight_decay * parameter
     if momentum:
         buffer = moments["momentum_buffer"]
         buffer.mul_(momentum).add_(gradient)
@@ -229,9 +242,9 @@ def _adam(
     decoupled_weight_decay: bool,
 ) -> None:
     """Adam (arXiv:1412.6980, algorithm 1), and AdamW where the decay is decoupled (1711.05101)."""
-    if decoupled_weight_decay:
+    if weight_decay and decoupled_weight_decay:
         parameter.mul_(1 - rate * weight_decay)
-    else:
+    elif weight_decay:
         gradient = gradient + weight_decay * parameter
     step, first, second = moments["step"], moments["exp_avg"], moments["exp_avg_sq"]
     step.add_(1)

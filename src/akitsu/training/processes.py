@@ -36,7 +36,7 @@ class Agreement:
     """
 
     def __init__(self, fabric: Fabric) -> None:
-        self._fabric = fabric
+        self._fabric, self._alone = fabric, fabric.world_size == 1
         self._asked: tuple[torch.Tensor, Any] | None = None
         self._answer = False, 0.0
 
@@ -47,7 +47,7 @@ class Agreement:
             interrupted: Whether this one was.
             elapsed_s: Its clock, 0 or more.
         """
-        if self._fabric.world_size == 1:
+        if self._alone:
             return interrupted, elapsed_s
         self._arrive()
         clock_s = elapsed_s if self._fabric.is_global_zero else 0.0
@@ -58,7 +58,7 @@ class Agreement:
 
     def last(self, interrupted: bool) -> bool:
         """The same at the end, where there is nothing left to compute meanwhile."""
-        if self._fabric.world_size == 1:
+        if self._alone:
             return interrupted
         self.reach(interrupted, 0.0)
         self._arrive()

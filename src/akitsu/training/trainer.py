@@ -202,10 +202,11 @@ class Trainer:
         with observing(self.observation):
             self.updater.update()
             for entry in acting:
+                extension = entry.extension
                 if entry.observes:
-                    entry.extension.observe(self)
-                if entry.trigger(self) or (entry.extension.at_end and self.finished):
-                    entry.extension(self)
+                    extension.observe(self)
+                if entry.trigger(self) or (self.finished and extension.at_end):
+                    extension(self)
 
     def _leave(self, acting: list[_Entry]) -> None:
         """Save the run before it is interrupted; no process leaves before it is saved."""
