@@ -1,14 +1,22 @@
-"""What a recipe's words become: the schedule of the learning rate."""
+"""What a recipe's words become: precision, optimizer, and the schedule of the learning rate."""
 
 from __future__ import annotations
 
 from typing import get_args
 
 import pytest
+import torch
+import torch.nn.functional as F
+from lightning_fabric import Fabric
+from lightning_fabric.plugins import MixedPrecision
+from torch import nn
 
 from akitsu.errors import RecipeError
-from akitsu.recipes.engine import make_schedule
+from akitsu.recipes.engine import choose_precision, make_fabric, make_optimizer, make_schedule
 from akitsu.recipes.recipe import ScheduleSettings, load
+from akitsu.training.batches import ShuffledBatches
+from akitsu.training.hooks import GradientClipping
+from akitsu.training.updater import Updater, scales_gradients
 
 NAMES = get_args(ScheduleSettings.model_fields["name"].annotation)
 
@@ -50,3 +58,54 @@ def test_an_exponential_way_to_nothing_is_refused():
 def test_a_schedule_that_there_is_not_is_refused():
     with pytest.raises(RecipeError, match=r"schedule.name"):
         schedule("name=cosin")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="what is said where there is no GPU")
+def test_a_computer_without_a_gpu_says_what_it_takes_for_16_mixed():
+    assert choose_precision("16-mixed") == ("bf16-mixed", "16-mixed needs a GPU")
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        (["extensions.average=null", "engine.precision=16-mixed"], "engine.precision"),
+        (["extensions.average=0.9"], "extensions.average"),
+    ],
+)
+def test_what_sharded_weights_cannot_have_is_refused_before_a_process_starts(settings, key):
+    recipe = load("digits", settings=["engine.strategy=fsdp", "engine.devices=2", *settings])
+
+    with pytest.raises(RecipeError, match=rf"^{key}: where the weights are sharded, .* to ddp"):
+        make_fabric(recipe)
+
+
+def clipped_descent(optimizer, fabric):
+    """The weights after three steps whose gradients are clipped to a norm that they exceed."""
+    torch.manual_seed(0)
+    model = nn.Linear(6, 2)
+    inputs, labels = torch.randn(8, 6), torch.arange(8) % 2
+    settings = load(
+        "digits", settings=[f"optimizer.name={optimizer}", "optimizer.lr=0.5"]
+    ).optimizer
+    updater = Updater(
+        ShuffledBatches(8, 8, seed=0, fetch=lambda plan: (inputs[plan.indices], labels)),
+        model,
+        make_optimizer(model, settings, scaled=scales_gradients(fabric)),
+        loss=lambda model, batch: {"loss": F.cross_entropy(model(batch[0]), batch[1])},
+        fabric=fabric,
+        hooks=[GradientClipping(0.1)],
+    )
+    for _ in range(3):
+        updater.update()
+    return model.weight.detach().float()
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
+def test_clipping_sees_the_gradients_of_16_mixed_without_their_scale(optimizer):
+    """The scaler of a GPU's 16-mixed, on the CPU."""
+    scaled = Fabric(accelerator="cpu", devices=1, plugins=MixedPrecision("16-mixed", "cpu"))
+    plain = Fabric(accelerator="cpu", devices=1, precision="32-true")
+
+    ours, expected = (clipped_descent(optimizer, fabric) for fabric in (scaled, plain))
+
+    torch.testing.assert_close(ours, expected, atol=1e-3, rtol=0)

@@ -38,7 +38,7 @@ from akitsu.training.extensions.snapshot import Snapshot
 from akitsu.training.hooks import GradientClipping
 from akitsu.training.processes import gathered
 from akitsu.training.trainer import Trainer
-from akitsu.training.updater import Updater
+from akitsu.training.updater import Updater, scales_gradients
 
 DRAW_EVERY_S = 30
 
@@ -83,7 +83,7 @@ def make_updater(
     return kind(
         _batches(recipe, pictures, fabric=fabric),
         network.model,
-        lambda: make_optimizer(network.model, recipe.optimizer),
+        lambda: make_optimizer(network.model, recipe.optimizer, scaled=scales_gradients(fabric)),
         loss=_loss_of(network),
         fabric=fabric,
         schedule=make_schedule(recipe.schedule),

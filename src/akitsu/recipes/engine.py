@@ -33,7 +33,7 @@ def make_fabric(recipe: Recipe) -> tuple[Fabric, str]:
     for name in ("lightning_fabric", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     devices, nodes = _processes(recipe.engine.devices)
-    _require_possible(recipe, processes=devices * nodes, precision=precision)
+    _require_possible(recipe, processes=devices * nodes)
     meet_anew()
     fabric = Fabric(
         accelerator="auto",
@@ -47,7 +47,7 @@ def make_fabric(recipe: Recipe) -> tuple[Fabric, str]:
     return fabric, f"{_place(fabric)}, precision {precision} ({why})"
 
 
-def _require_possible(recipe: Recipe, *, processes: int, precision: Precision) -> None:
+def _require_possible(recipe: Recipe, *, processes: int) -> None:
     """Refuse what the engines cannot do together, before any process is started."""
     if recipe.engine.strategy != "fsdp" or processes == 1:
         return
@@ -57,7 +57,7 @@ def _require_possible(recipe: Recipe, *, processes: int, precision: Precision) -
             where="extensions.average",
             do="set it to null, or engine.strategy to ddp",
         )
-    if precision == "16-mixed":
+    if recipe.engine.precision == "16-mixed":
         raise RecipeError(
             "where the weights are sharded, the gradients cannot be scaled as 16-mixed needs it",
             where="engine.precision",
@@ -107,6 +107,10 @@ def choose_precision(wanted: str) -> tuple[Precision, str]:
     Args:
         wanted: "auto", or the precision itself.
     """
+    if wanted == "16-mixed" and not (
+        torch.cuda.is_available() or torch.backends.mps.is_available()
+    ):
+        return "bf16-mixed", "16-mixed needs a GPU"
     if wanted != "auto":
         return cast(Precision, wanted), "as the recipe says"
     if torch.cuda.is_available():
@@ -119,8 +123,16 @@ def choose_precision(wanted: str) -> tuple[Precision, str]:
     return "32-true", "this processor has no bf16 instructions"
 
 
-def make_optimizer(model: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
-    """The optimizer of a recipe; vectors (biases, normalisation) are not decayed."""
+def make_optimizer(
+    model: nn.Module, settings: OptimizerSettings, *, scaled: bool = False
+) -> torch.optim.Optimizer:
+    """The optimizer of a recipe; vectors (biases, normalisation) are not decayed.
+
+    Args:
+        model: Whose parameters it moves.
+        settings: Its kind and numbers.
+        scaled: Whether the gradients that come are scaled, as those of "16-mixed" are.
+    """
     decayed = [p for p in model.parameters() if p.ndim > 1]
     rest = [p for p in model.parameters() if p.ndim <= 1]
     groups = [
@@ -132,7 +144,8 @@ def make_optimizer(model: nn.Module, settings: OptimizerSettings) -> torch.optim
             groups, lr=settings.lr, momentum=settings.momentum, nesterov=settings.momentum > 0
         )
     kind = torch.optim.AdamW if settings.name == "adamw" else torch.optim.Adam
-    return kind(groups, lr=settings.lr, betas=(settings.momentum, 0.999), fused=True)
+    # PyTorch's fused step takes the scale out of the gradients itself, which is too late for hooks.
+    return kind(groups, lr=settings.lr, betas=(settings.momentum, 0.999), fused=not scaled)
 
 
 def make_schedule(settings: ScheduleSettings) -> schedules.Schedule:

@@ -30,6 +30,11 @@ Hook = Callable[["Updater", Optimizer], None]
 Loss = Callable[[nn.Module, Batch], dict[str, Tensor]]
 
 
+def scales_gradients(fabric: Fabric) -> bool:
+    """Whether gradients are multiplied by a large factor until the step, as "16-mixed" needs it."""
+    return getattr(fabric.strategy.precision, "scaler", None) is not None
+
+
 class Updater:
     """Owns what learns: batches, model, optimizers, and what follows them.
 

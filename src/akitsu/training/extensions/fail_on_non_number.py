@@ -14,7 +14,7 @@ from akitsu.training.extension import Extension, Priority
 from akitsu.training.finite import first_non_finite, is_finite
 from akitsu.training.processes import mean_over_processes
 from akitsu.training.reporter import Observation
-from akitsu.training.updater import MAIN
+from akitsu.training.updater import MAIN, scales_gradients
 
 if TYPE_CHECKING:
     from akitsu.training.trainer import Trainer
@@ -111,7 +111,7 @@ def _broken_loss(updater: Updater, observation: Observation) -> Finding | None:
 
 def _broken_gradient(updater: Updater, optimizer: Optimizer) -> Finding | None:
     """The broken gradient that is nearest to the loss: from there it went to the others."""
-    if getattr(updater.fabric.strategy.precision, "scaler", None) is not None:
+    if scales_gradients(updater.fabric):
         return None
     stepped = {id(each) for group in optimizer.param_groups for each in group["params"]}
     for name, parameter in reversed(list(updater.model.named_parameters())):
