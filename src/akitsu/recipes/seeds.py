@@ -61,7 +61,6 @@ def spread(values: Sequence[float]) -> Spread:
         >>> f"{found.mean:.3f} {found.low:.3f} {found.high:.3f}"
         '0.920 0.870 0.970'
     """
-    # scikit-learn stands on scipy: whoever can train has it.
     from scipy.special import stdtrit  # type: ignore[import-untyped]
 
     array = np.array(values, dtype=np.float64)

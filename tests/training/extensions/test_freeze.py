@@ -182,6 +182,17 @@ def test_several_processes_compute_the_gradients_and_drop_them_before_they_are_c
     assert float(norm) == pytest.approx(1e-3, rel=1e-3)
 
 
+def test_a_gradient_from_before_is_not_stepped_along(trainer):
+    ours = trainer(model=network(), **PRECISE)
+    for parameter in ours.updater.model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+
+    Freeze({"backbone": None}).initialize(ours)
+
+    left = {k for k, p in ours.updater.model.named_parameters() if p.grad is not None}
+    assert left == {"head.weight", "head.bias"}
+
+
 @pytest.mark.parametrize(
     ("until", "message"),
     [
