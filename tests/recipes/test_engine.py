@@ -60,9 +60,15 @@ def test_a_schedule_that_there_is_not_is_refused():
         schedule("name=cosin")
 
 
-@pytest.mark.skipif(torch.cuda.is_available(), reason="what is said where there is no GPU")
-def test_a_computer_without_a_gpu_says_what_it_takes_for_16_mixed():
+def test_a_computer_without_a_gpu_says_what_it_takes_for_16_mixed(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+
     assert choose_precision("16-mixed") == ("bf16-mixed", "16-mixed needs a GPU")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+
+    assert choose_precision("16-mixed") == ("16-mixed", "as the recipe says")
 
 
 @pytest.mark.parametrize(

@@ -142,9 +142,11 @@ def test_a_study_of_something_else_is_refused(tmp_path, change, told):
 
 
 def test_the_data_may_lie_elsewhere_on_another_host(tmp_path):
-    worker(tmp_path)
+    begun = begin(worker(tmp_path))
 
-    worker(tmp_path, settings=["data.path=/elsewhere/train.csv"])
+    elsewhere = worker(tmp_path, settings=["data.path=/elsewhere/train.csv"])
+
+    assert begin(elsewhere) == begun  # it takes up the trial whose worker is gone
 
 
 def test_hosts_that_share_a_database_alone_share_the_trials(tmp_path, monkeypatch):

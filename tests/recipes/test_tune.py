@@ -237,10 +237,12 @@ def test_a_run_below_the_median_is_stopped_but_not_at_its_first_score(study):
 
 
 def test_the_last_score_is_a_result_however_low(study):
-    _, _, see = reporting(study)
+    trial, _, see = reporting(study)
     see(0.1)
 
     see(0.2, finished=True)
+
+    assert study.trials[trial.number].intermediate_values == {1: 0.1, 2: 0.2}
 
 
 def test_a_resumed_run_comes_by_the_same_evaluations_in_peace(study):

@@ -124,7 +124,7 @@ def choose_precision(wanted: str) -> tuple[Precision, str]:
 
 
 def make_optimizer(
-    model: nn.Module, settings: OptimizerSettings, *, scaled: bool = False
+    model: nn.Module, settings: OptimizerSettings, *, scaled: bool
 ) -> torch.optim.Optimizer:
     """The optimizer of a recipe; vectors (biases, normalisation) are not decayed.
 
