@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from torch import nn
 
-from akitsu.errors import RecipeError, nearest
+from akitsu.errors import RecipeError, ShapeError, nearest
 
 Task = Literal["classification", "detection", "segmentation"]
 Builder = Callable[..., nn.Module]
@@ -29,6 +29,8 @@ class ModelEntry:
         paper: Its main source, such as "arXiv:1505.04597".
         year: Of that source.
         build: `(classes, in_channels=3, **options) -> nn.Module`.
+        least_side: Pixels of the shortest side of a picture that leaves it something to look at.
+        library: The package that its code is from, such as "torchvision"; "" if it is ours.
     """
 
     name: str
@@ -36,6 +38,8 @@ class ModelEntry:
     paper: str
     year: int
     build: Builder
+    least_side: int = 1
+    library: str = ""
 
     @property
     def page(self) -> str:
@@ -51,11 +55,13 @@ class ModelEntry:
 _entries: dict[str, ModelEntry] = {}
 
 
-def register(name: str, *, task: Task, paper: str, year: int) -> Callable[[Builder], Builder]:
+def register(
+    name: str, *, task: Task, paper: str, year: int, least_side: int = 1, library: str = ""
+) -> Callable[[Builder], Builder]:
     """Register a builder `(classes, in_channels=3, **options) -> nn.Module` under `name`."""
 
     def enter(build: Builder) -> Builder:
-        _entries[name] = ModelEntry(name, task, paper, year, build)
+        _entries[name] = ModelEntry(name, task, paper, year, build, least_side, library)
         return build
 
     return enter
@@ -122,10 +128,16 @@ def build(
 
     Raises:
         RecipeError: If the model or one of its options does not exist.
+        ShapeError: If the pictures are too small for it.
     """
     found = entry(name)
     given = dict(options or {})
     require_options(name, given)
+    if min(input_hw) < found.least_side:
+        raise ShapeError(
+            f"pictures of {input_hw[0]} x {input_hw[1]} are too small for {name}",
+            do=f"set model.input_hw to [{found.least_side}, {found.least_side}] or more",
+        )
     if "input_hw" in found.options():
         given.setdefault("input_hw", input_hw)
     return found.build(classes, in_channels, **given)

@@ -1,0 +1,1 @@
+"""What papers promise, each run in seconds: one paper, one file."""
