@@ -1,0 +1,1 @@
+"""The classic classifiers on tables: scikit-learn's, compared, drawn and exported."""
