@@ -71,7 +71,8 @@ def test_one_by_one_scores_as_all_at_once():
 def test_every_metric_lies_in_its_interval_and_counts_the_pictures():
     metrics = scored(*planted(100)).metrics(rounds=100)
 
-    assert list(metrics) == ["accuracy", "log_loss", *(f"accuracy/{name}" for name in CLASSES)]
+    whole = ["accuracy", "log_loss", "calibration_error"]
+    assert list(metrics) == [*whole, *(f"accuracy/{name}" for name in CLASSES)]
     for estimate in metrics.values():
         assert estimate.low < estimate.value < estimate.high
         assert estimate.n == 100

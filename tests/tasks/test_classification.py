@@ -45,3 +45,25 @@ def test_decoding_gives_probabilities_that_sum_to_one():
     (probabilities,) = Classification().decode(Said(logits), torch.zeros(2, 1, 2, 2))
 
     torch.testing.assert_close(probabilities, torch.tensor([[0.25, 0.75], [1.0, 0.0]]))
+
+
+def test_the_temperature_divides_the_logits():
+    task = Classification()
+    task.temperature = 0.5
+
+    (probabilities,) = task.decode(
+        Said(torch.tensor([[0.0, math.log(3)]])), torch.zeros(1, 1, 2, 2)
+    )
+
+    torch.testing.assert_close(probabilities, torch.tensor([[0.1, 0.9]]))
+
+
+def test_members_that_learn_side_by_side_have_the_mean_of_their_losses():
+    one, other = [[2.0, 0.0]], [[0.0, 1.0]]
+    members = torch.tensor([one[0], other[0]]).T[None].tolist()
+
+    together = loss_of(members, [0], label_smoothing=0.1)
+
+    alone = [loss_of(each, [0], label_smoothing=0.1) for each in (one, other)]
+    assert together["loss"].item() == pytest.approx(sum(a["loss"].item() for a in alone) / 2)
+    assert together["accuracy"].item() == 0.5

@@ -23,24 +23,30 @@ from akitsu.report.page import Scores as ScoresSection
 from akitsu.runtime.card import ModelCard
 from akitsu.runtime.recognizer import prepare_inputs, results_from_outputs
 from akitsu.runtime.results import Result
+from akitsu.scores.calibration import fit_temperature
+from akitsu.scores.classification import ClassificationScores
 from akitsu.scores.evaluate import evaluate
 from akitsu.scores.interval import Estimate
 from akitsu.scores.table import metrics_document, rows
+from akitsu.tasks.classification import Classification
 
 # Pictures of the validation set that the exported file has to answer as the network does.
 PARITY_PICTURES = 8
 
 
 def finish(trained: Trained, dataset: Dataset, *, say: Callable[[str], object]) -> None:
-    """Score a trained run on its validation set, export it, and write its page.
+    """Calibrate a trained run, score it on its validation set, export it, and write its page.
 
     Raises:
         TrainingError: If the exported file would answer otherwise than the network.
     """
     folder, network = trained.folder, trained.network
     scores = evaluate(network.predict_inputs, dataset, trained.card)
+    card = trained.card
+    if isinstance(scores, ClassificationScores):
+        scores, card = calibrated(trained, scores)
     metrics = scores.metrics()
-    card = replace(trained.card, scores=card_scores(metrics))
+    card = replace(card, scores=card_scores(metrics))
     write_text(folder / directory.CARD, card.to_json() + "\n")
     say(f"exporting {folder / directory.MODEL}, with a comparison on real pictures")
     export(network, folder / directory.MODEL, card=card, pictures=_some_pictures(dataset))
@@ -67,6 +73,21 @@ def finish(trained: Trained, dataset: Dataset, *, say: Callable[[str], object]) 
         sections=sections,
     )
     write_json(folder / directory.METRICS, metrics_document(card.task, len(scores), metrics))
+
+
+def calibrated(
+    trained: Trained, scores: ClassificationScores
+) -> tuple[ClassificationScores, ModelCard]:
+    """Give the run's network the temperature that its validation set asks for.
+
+    Returns:
+        The scores and the card at that temperature.
+    """
+    task = trained.network.task
+    assert isinstance(task, Classification)
+    factor = fit_temperature(scores.probabilities, scores.labels)
+    task.temperature = round(trained.card.temperature * factor, 4)
+    return scores.at_temperature(factor), replace(trained.card, temperature=task.temperature)
 
 
 def export_run(trained: Trained, path: Path) -> ModelCard:

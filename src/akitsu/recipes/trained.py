@@ -15,6 +15,7 @@ from akitsu.recipes import directory
 from akitsu.recipes.recipe import Recipe
 from akitsu.runtime.card import ModelCard
 from akitsu.runtime.threads import available_threads
+from akitsu.tasks.classification import Classification
 from akitsu.tasks.network import Network
 from akitsu.tasks.task import make_task
 from akitsu.training.weights import load_weights
@@ -63,9 +64,12 @@ def build_network(recipe: Recipe, card: ModelCard) -> Network:
     )
     if recipe.engine.channels_last:
         model = model.to(memory_format=torch.channels_last)
+    task = make_task(recipe.task, recipe.loss)
+    if isinstance(task, Classification):
+        task.temperature = card.temperature
     return Network(
         model,
-        make_task(recipe.task, recipe.loss),
+        task,
         mean=card.normalisation["mean"],
         std=card.normalisation["std"],
     )

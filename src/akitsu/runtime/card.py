@@ -42,6 +42,8 @@ class ModelCard:
         score_threshold: Detections below it are left out unless the caller names another.
         iou_threshold: Of two boxes of one class that overlap more, the worse is left out.
         max_detections: At most so many boxes a frame.
+        temperature: What the logits were divided by, so that probabilities mean what they say
+            (arXiv:1706.04599). For information: the graph does it already.
         normalisation: "mean" and "std" by channel, on the scale 0 to 1. For information: the
             graph holds them already.
         decoding: One sentence on what the outputs are.
@@ -61,6 +63,7 @@ class ModelCard:
     score_threshold: float = 0.25
     iou_threshold: float = 0.45
     max_detections: int = 100
+    temperature: float = 1.0
     normalisation: dict[str, list[float]] = field(default_factory=dict)
     decoding: str = ""
     licence: str = ""
@@ -153,6 +156,10 @@ def _is_number(value: Any) -> bool:
     return is_number and math.isfinite(value)
 
 
+def _is_above_zero(value: Any) -> bool:
+    return _is_number(value) and bool(value > 0)
+
+
 def _is_fraction(value: Any) -> bool:
     return _is_number(value) and 0 <= value <= 1
 
@@ -204,6 +211,7 @@ CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "score_threshold": (_is_fraction, "a number from 0 to 1"),
     "iou_threshold": (_is_fraction, "a number from 0 to 1"),
     "max_detections": (lambda value: _is_whole(value, low=1), "a whole number from 1 up"),
+    "temperature": (_is_above_zero, "a number above 0"),
     "normalisation": (_are_numbers_by_name, "an object of lists of numbers"),
     "decoding": (_is_text, "a text"),
     "licence": (_is_text, "a text"),

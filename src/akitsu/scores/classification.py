@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from akitsu.errors import DataError, ShapeError
 from akitsu.runtime.results import Classification
+from akitsu.scores.calibration import at_temperature
 from akitsu.scores.interval import Estimate, Weights, bootstrap
 
 # A float32 probability of 0 would cost infinity; its rounding step is the least that it can mean.
 LEAST_PROBABILITY = float(np.finfo(np.float32).eps)
+# Of the calibration error, by confidence.
+BINS = 15
 
 
 class ClassificationScores:
@@ -30,6 +33,7 @@ class ClassificationScores:
         self._predicted: list[int] = []
         self._confidence: list[float] = []
         self._loss: list[float] = []
+        self._probabilities: list[NDArray[np.float32]] = []
 
     def __len__(self) -> int:
         return len(self._names)
@@ -65,6 +69,7 @@ class ClassificationScores:
         self._confidence += probabilities[rows, predicted].tolist()
         likelihood = probabilities[rows, labels].astype(np.float64)
         self._loss += (-np.log(likelihood.clip(LEAST_PROBABILITY, 1.0))).tolist()
+        self._probabilities.append(probabilities.astype(np.float32))
 
     def extend(self, other: Self) -> None:
         """Take in all that another has gathered, after one's own."""
@@ -73,6 +78,25 @@ class ClassificationScores:
         self._predicted += other._predicted
         self._confidence += other._confidence
         self._loss += other._loss
+        self._probabilities += other._probabilities
+
+    @property
+    def probabilities(self) -> NDArray[np.float32]:
+        """(N, K), as they were added."""
+        return np.concatenate([np.empty((0, len(self.classes)), np.float32), *self._probabilities])
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """(N,) true class indices."""
+        return np.array(self._labels, np.int64)
+
+    def at_temperature(self, temperature: float) -> Self:
+        """The scores of the same answers with their logits divided by `temperature`."""
+        scores = type(self)(self.classes)
+        scores.add_batch(
+            at_temperature(self.probabilities, temperature), self.labels, list(self._names)
+        )
+        return scores
 
     @property
     def confusion(self) -> NDArray[np.int64]:
@@ -86,9 +110,11 @@ class ClassificationScores:
         return self._statistic()(np.ones(len(self)))
 
     def metrics(self, *, rounds: int = 1000, seed: int = 0) -> dict[str, Estimate]:
-        """`accuracy`, `log_loss`, and `accuracy/<class>`: the part of a class that was found.
+        """`accuracy`, `log_loss`, `calibration_error`, and `accuracy/<class>`.
 
-        A class without pictures scores NaN.
+        The calibration error is the expected one of Guo et al. (arXiv:1706.04599, equation 3) with
+        15 bins: how far the probability of the answer is from the share of right ones, on average.
+        `accuracy/<class>` is the part of a class that was found; without pictures it is NaN.
         """
         return bootstrap(self._statistic(), len(self), rounds=rounds, seed=seed)
 
@@ -113,6 +139,7 @@ class ClassificationScores:
             labels=np.array(self._labels, np.int64),
             predicted=np.array(self._predicted, np.int64),
             loss=np.array(self._loss, np.float64),
+            confidence=np.array(self._confidence, np.float64),
         )
 
     def _check(
@@ -151,9 +178,12 @@ class _Statistic:
         labels: NDArray[np.int64],
         predicted: NDArray[np.int64],
         loss: NDArray[np.float64],
+        confidence: NDArray[np.float64],
     ) -> None:
         self.classes, self.labels, self.loss = classes, labels, loss
         self.right = (labels == predicted).astype(np.float64)
+        self.bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
+        self.excess = confidence - self.right
 
     def __call__(self, weights: Weights) -> dict[str, float]:
         k = len(self.classes)
@@ -163,6 +193,12 @@ class _Statistic:
             per_class = right / pictures
             accuracy = right.sum() / pictures.sum()
             log_loss = weights @ self.loss / pictures.sum()
-        scores = {"accuracy": float(accuracy), "log_loss": float(log_loss)}
+            excess = np.bincount(self.bins, weights * self.excess, minlength=BINS)
+            calibration_error = np.abs(excess).sum() / pictures.sum()
+        scores = {
+            "accuracy": float(accuracy),
+            "log_loss": float(log_loss),
+            "calibration_error": float(calibration_error),
+        }
         named = zip(self.classes, per_class.tolist(), strict=True)
         return scores | {f"accuracy/{name}": value for name, value in named}

@@ -11,6 +11,7 @@ from akitsu.scores.interval import Estimate
 TITLES = {
     "accuracy": "accuracy",
     "log_loss": "log loss",
+    "calibration_error": "calibration error",
     "map50": "mAP at IoU .50",
     "map": "mAP at IoU .50:.95",
     "map75": "mAP at IoU .75",

@@ -19,6 +19,10 @@ class Classification(Task):
         label_smoothing: Share of the target spread over all classes (Szegedy et al.,
             arXiv:1512.00567, section 7), from 0 to 1.
 
+    Attributes:
+        temperature: Divides the logits before they become probabilities: found on held-out
+            pictures after training, see `akitsu.scores.calibration`.
+
     Raises:
         RecipeError: If the share is no share.
     """
@@ -35,15 +39,24 @@ class Classification(Task):
                 do="write a number from 0 to 1",
             )
         self.label_smoothing = float(label_smoothing)
+        self.temperature = 1.0
 
     def loss(self, model: nn.Module, images: Tensor, batch: Batch) -> dict[str, Tensor]:
-        """Cross-entropy of (B, K) logits, and the share of right answers."""
+        """Cross-entropy of (B, K) logits, and the share of right answers.
+
+        Logits (B, K, M) are those of M members that learn side by side: the loss is the mean of
+        theirs. An optimizer that does not mind the factor 1 / M, as Adam, moves each member as it
+        would alone.
+        """
         assert batch.labels is not None
         logits = model(images).float()
-        entropy = F.cross_entropy(logits, batch.labels, label_smoothing=self.label_smoothing)
-        right = (logits.detach().argmax(1) == batch.labels).float().mean()
+        labels = batch.labels
+        if logits.ndim == 3:
+            labels = labels[:, None].expand(-1, logits.shape[2])
+        entropy = F.cross_entropy(logits, labels, label_smoothing=self.label_smoothing)
+        right = (logits.detach().argmax(1) == labels).float().mean()
         return {"loss": entropy, "accuracy": right}
 
     def decode(self, model: nn.Module, images: Tensor) -> tuple[Tensor, ...]:
         """(B, C, H, W) to probabilities (B, K)."""
-        return (model(images).float().softmax(1),)
+        return ((model(images).float() / self.temperature).softmax(1),)
