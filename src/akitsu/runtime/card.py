@@ -17,12 +17,31 @@ METADATA_KEY = "akitsu"
 SCHEMA_VERSION = 1
 
 INPUT = "images"
+ROWS_INPUT = "features"
+"""The graph's input where the task is "table"."""
 OUTPUTS = {
     "classification": ("probabilities",),
     "detection": ("boxes", "scores", "labels"),
     "segmentation": ("masks",),
+    "table": ("probabilities",),
 }
 """The graph's outputs by task; shapes and types stand in docs/architecture.md."""
+
+TABLE_FIELDS = frozenset({"features", "categories"})
+PICTURE_FIELDS = frozenset(
+    {
+        "input_hw",
+        "channels",
+        "pad_value",
+        "score_threshold",
+        "iou_threshold",
+        "max_detections",
+        "normalisation",
+    }
+)
+"""What a card says of pictures or of tables alone, and leaves out for the other."""
+
+TUPLES = ("classes", "input_hw", "features")
 
 LARGEST_SIDE = 8192
 """Pixels; a larger input can only be a mistake, and would ask for gigabytes."""
@@ -33,11 +52,15 @@ class ModelCard:
     """What a model file says of itself.
 
     Attributes:
-        task: "classification", "detection" or "segmentation".
+        task: "classification", "detection" or "segmentation" of pictures, or "table": the class of
+            a row of numbers.
         model: The network's name in the registry.
         classes: K names by index.
-        input_hw: Rows and columns of the graph's input.
-        channels: 3 (RGB) or 1 (grey).
+        input_hw: Rows and columns of the graph's input; (0, 0) for a table.
+        channels: 3 (RGB) or 1 (grey); 0 for a table.
+        features: Of a table: the columns that the model learnt from, in order.
+        categories: Of a table: each feature of texts with the texts that it may hold; it is an
+            input of 0 or 1 for each.
         pad_value: What fills the border around a fitted frame, 0 to 255.
         score_threshold: Detections below it are left out unless the caller names another.
         iou_threshold: Of two boxes of one class that overlap more, the worse is left out.
@@ -57,8 +80,10 @@ class ModelCard:
     task: str
     model: str
     classes: tuple[str, ...]
-    input_hw: tuple[int, int]
-    channels: int
+    input_hw: tuple[int, int] = (0, 0)
+    channels: int = 0
+    features: tuple[str, ...] = ()
+    categories: dict[str, list[str]] = field(default_factory=dict)
     pad_value: int = 114
     score_threshold: float = 0.25
     iou_threshold: float = 0.45
@@ -78,7 +103,9 @@ class ModelCard:
         Raises:
             ValueError: If a number is not finite; such a score is None.
         """
-        return json.dumps(asdict(self), ensure_ascii=False, allow_nan=False)
+        left_out = PICTURE_FIELDS if self.task == "table" else TABLE_FIELDS
+        document = {name: value for name, value in asdict(self).items() if name not in left_out}
+        return json.dumps(document, ensure_ascii=False, allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str, *, where: str | Path) -> ModelCard:
@@ -93,11 +120,16 @@ class ModelCard:
         """
         document = _parsed(text, where)
         _check_version(document.get("schema_version"), where)
-        for name in ("task", "model", "classes", "input_hw", "channels"):
+        is_table = document.get("task") == "table"
+        shape = ("features",) if is_table else ("input_hw", "channels")
+        for name in ("task", "model", "classes", *shape):
             if name not in document:
                 raise _wrong(f"{name} is missing", where)
+        left_out = PICTURE_FIELDS if is_table else TABLE_FIELDS
         known: dict[str, Any] = {
-            f.name: document[f.name] for f in fields(cls) if f.name in document
+            f.name: document[f.name]
+            for f in fields(cls)
+            if f.name in document and f.name not in left_out
         }
         _check_task(known["task"], where)
         for name, value in known.items():
@@ -105,7 +137,7 @@ class ModelCard:
             if not check(value):
                 raise _wrong(f"{name} is {_short(value)} where {wanted} belongs", where)
         # JSON has no tuples.
-        known |= {name: tuple(known[name]) for name in ("classes", "input_hw")}
+        known |= {name: tuple(known[name]) for name in TUPLES if name in known}
         return cls(**known)
 
 
@@ -181,6 +213,10 @@ def _are_names(value: Any) -> bool:
     return isinstance(value, list) and bool(value) and all(_is_name(name) for name in value)
 
 
+def _are_names_by_name(value: Any) -> bool:
+    return isinstance(value, dict) and all(_are_names(names) for names in value.values())
+
+
 def _is_object(value: Any) -> bool:
     return isinstance(value, dict)
 
@@ -207,6 +243,8 @@ CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "classes": (_are_names, "a list of names"),
     "input_hw": (_is_size, f"a pair of whole numbers from 1 to {LARGEST_SIDE}"),
     "channels": (lambda value: _is_whole(value, low=1) and value in (1, 3), "1 or 3"),
+    "features": (_are_names, "a list of names"),
+    "categories": (_are_names_by_name, "an object of lists of names"),
     "pad_value": (lambda value: _is_whole(value, low=0, high=255), "a whole number to 255"),
     "score_threshold": (_is_fraction, "a number from 0 to 1"),
     "iou_threshold": (_is_fraction, "a number from 0 to 1"),

@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from akitsu.errors import ModelFileError
-from akitsu.runtime.card import INPUT, METADATA_KEY, OUTPUTS, ModelCard
+from akitsu.runtime.card import INPUT, METADATA_KEY, OUTPUTS, ROWS_INPUT, ModelCard
 from akitsu.runtime.external_data import uses_external_data
+from akitsu.runtime.rows import input_names
 
 LARGEST_BATCH = 16
 """Longer lists of frames are run in parts: more would only take memory."""
+
+MOST_ROWS = 4096
+"""The same for rows of a table."""
 
 LARGEST_FILE = 2**31 - 1
 """Bytes; protobuf ends here, so a larger file is no ONNX file."""
@@ -34,7 +38,7 @@ class OpenModel:
     Attributes:
         session: An `onnxruntime.InferenceSession` whose inputs and outputs fit the card.
         card: What the file says of itself.
-        largest_batch: The most pictures to run at once; 1 where the graph fixes it.
+        largest_batch: The most pictures or rows to run at once; 1 where the graph fixes it.
     """
 
     session: Any
@@ -124,19 +128,23 @@ def _card(session: Any, path: Path) -> ModelCard:
 
 
 def _largest_batch(session: Any, *, card: ModelCard, path: Path) -> int:
-    """Check the input; the most pictures that one run may take."""
+    """Check the input; the most pictures or rows that one run may take."""
     inputs = session.get_inputs()
-    wanted = (*card.input_hw, card.channels)
-    if [node.name for node in inputs] != [INPUT] or inputs[0].type != "tensor(uint8)":
+    wanted: tuple[int, ...] = (*card.input_hw, card.channels)
+    name, kind, most = INPUT, "tensor(uint8)", LARGEST_BATCH
+    if card.task == "table":
+        wanted = (len(input_names(card.features, card.categories)),)
+        name, kind, most = ROWS_INPUT, "tensor(double)", MOST_ROWS
+    if [node.name for node in inputs] != [name] or inputs[0].type != kind:
         seen = ", ".join(f"{node.name} {node.type}" for node in inputs) or "none"
-        raise _unfit(f"the input is {seen} where {INPUT} tensor(uint8) belongs", path=path)
+        raise _unfit(f"the input is {seen} where {name} {kind} belongs", path=path)
     batch, *sizes = inputs[0].shape or [None]
     is_off = any(
         isinstance(size, int) and size != side for size, side in zip(sizes, wanted, strict=False)
     )
     if len(sizes) != len(wanted) or is_off or (isinstance(batch, int) and batch != 1):
         raise _unfit(f"the input has shape {inputs[0].shape} and the card says {wanted}", path=path)
-    return 1 if isinstance(batch, int) else LARGEST_BATCH
+    return 1 if isinstance(batch, int) else most
 
 
 def _check_outputs(session: Any, *, card: ModelCard, path: Path) -> None:

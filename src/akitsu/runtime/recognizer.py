@@ -13,7 +13,7 @@ from akitsu.errors import ModelFileError, ShapeError
 from akitsu.runtime.card import INPUT, OUTPUTS, ModelCard
 from akitsu.runtime.frames import with_channels
 from akitsu.runtime.letterbox import Fit, letterbox, unfit_boxes, unfit_mask
-from akitsu.runtime.model_file import first_line, open_model
+from akitsu.runtime.model_file import OpenModel, first_line, open_model
 from akitsu.runtime.results import Classification, Detections, Result, Segmentation
 from akitsu.runtime.suppression import non_maximum_suppression
 from akitsu.runtime.threads import available_threads
@@ -27,23 +27,32 @@ class Recognizer:
         threads: CPU threads that one picture may use.
     """
 
-    def __init__(self, path: str | Path, *, threads: int | None = None) -> None:
+    def __init__(
+        self, path: str | Path, *, threads: int | None = None, opened: OpenModel | None = None
+    ) -> None:
         """Open a model file.
 
         Args:
             path: A `.onnx` file that akitsu wrote, or the folder of the run that it is in.
             threads: CPU threads for one picture; None takes `available_threads()`.
+            opened: The file, where it is open already.
 
         Raises:
             ModelFileError: If the file is missing, broken, not made by akitsu, keeps weights in
-                other files, or its graph does not fit its card.
+                other files, its graph does not fit its card, or it is for rows of a table.
         """
         self._path = Path(path)
         if self._path.is_dir():
             self._path /= "model.onnx"
         self.threads = available_threads() if threads is None else threads
-        opened = open_model(self._path, threads=self.threads)
+        opened = opened or open_model(self._path, threads=self.threads)
         self.card = opened.card
+        if self.card.task == "table":
+            raise ModelFileError(
+                "this model answers rows of a table, and no pictures",
+                where=self._path,
+                do='open it with akitsu.load, or name it to "akitsu predict" with a table',
+            )
         self._session, self._largest_batch = opened.session, opened.largest_batch
 
     @property
