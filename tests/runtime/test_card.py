@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -31,6 +32,26 @@ def test_a_card_comes_back_as_it_was():
     assert ModelCard.from_json(CARD.to_json(), where="m.onnx") == CARD
 
 
+@pytest.mark.parametrize("changes", [{"fit": "stretch"}, {"fit": "stretch", "crop": 0.5}])
+def test_what_version_1_would_pass_over_is_of_version_2(changes):
+    card = replace(CARD, task="classification", **changes)
+
+    again = ModelCard.from_json(card.to_json(), where="m.onnx")
+
+    assert again == card
+    assert json.loads(card.to_json())["schema_version"] == 2
+    assert json.loads(CARD.to_json())["schema_version"] == 1
+
+
+def test_a_card_of_version_1_is_letterboxed_whole():
+    document = json.loads(CARD.to_json())
+    del document["fit"], document["crop"]
+
+    card = ModelCard.from_json(json.dumps(document), where="m.onnx")
+
+    assert (card.fit, card.crop) == ("letterbox", 1)
+
+
 def test_a_key_from_a_later_version_is_passed_over():
     assert ModelCard.from_json(changed(colour="red"), where="m.onnx") == CARD
 
@@ -38,7 +59,7 @@ def test_a_key_from_a_later_version_is_passed_over():
 WRONG = {
     "unknown task": ({"task": "detektion"}, "write detection"),
     "task of another type": ({"task": ["detection"]}, "unknown task"),
-    "newer schema": ({"schema_version": 2}, "pip install --upgrade akitsu"),
+    "newer schema": ({"schema_version": 3}, "pip install --upgrade akitsu"),
     "no schema": ({"schema_version": None}, "schema_version is None where"),
     "model": ({"model": 3}, "model is 3 where a name belongs"),
     "no classes": ({"classes": []}, "classes is [] where a list of names belongs"),
@@ -49,6 +70,10 @@ WRONG = {
     "channels": ({"channels": 4}, "channels is 4 where 1 or 3 belongs"),
     "channels as truth": ({"channels": True}, "channels is True where"),
     "pad_value": ({"pad_value": 256}, "pad_value is 256 where"),
+    "fit": ({"fit": "cover"}, "fit is 'cover' where letterbox or stretch belongs"),
+    "fit of another type": ({"fit": ["stretch"]}, "fit is ['stretch'] where"),
+    "crop": ({"crop": 0.1}, "crop is 0.1 where a number from 0.25 to 1 belongs"),
+    "a crop of boxes": ({"crop": 0.9}, "a crop of 0.9 of pictures for detection"),
     "score_threshold": ({"score_threshold": 25}, "score_threshold is 25 where"),
     "iou_threshold": ({"iou_threshold": "0.5"}, "iou_threshold is '0.5' where"),
     "max_detections": ({"max_detections": 0}, "max_detections is 0 where"),

@@ -34,13 +34,27 @@ def test_the_aspect_is_kept_to_the_nearest_pixel(frame_hw, input_hw):
 
 
 @few
-@given(sizes_hw, sizes_hw, st.data())
-def test_unfitting_undoes_fitting_boxes(frame_hw, input_hw, data):
+@given(sizes_hw, sizes_hw, st.sampled_from([1.0, 0.875, 0.5]))
+def test_stretched_the_frame_fills_the_input_and_its_centre_stays_there(frame_hw, input_hw, crop):
+    fit = plan(frame_hw, input_hw, fit="stretch", crop=crop)
+
+    (height, width), (rows, columns) = frame_hw, input_hw
+    assert fit.inner_hw == (round(rows / crop), round(columns / crop))
+    centre = fit_boxes([[width / 2, height / 2] * 2], fit)[0, :2]
+    np.testing.assert_allclose(centre, (columns / 2, rows / 2), atol=0.5)
+
+
+fits = st.tuples(st.sampled_from(["letterbox", "stretch"]), st.floats(0.25, 1))
+
+
+@few
+@given(sizes_hw, sizes_hw, fits, st.data())
+def test_unfitting_undoes_fitting_boxes(frame_hw, input_hw, how, data):
     height, width = frame_hw
     xs = sorted(data.draw(st.lists(st.floats(0, width), min_size=2, max_size=2)))
     ys = sorted(data.draw(st.lists(st.floats(0, height), min_size=2, max_size=2)))
     box = np.array([[xs[0], ys[0], xs[1], ys[1]]])
-    fit = plan(frame_hw, input_hw)
+    fit = plan(frame_hw, input_hw, fit=how[0], crop=how[1])
 
     restored = unfit_boxes(fit_boxes(box, fit), fit)
 
@@ -61,6 +75,58 @@ def test_unfitting_an_enlarged_mask_gives_it_back_exactly(frame_hw, factor, more
     restored = unfit_mask(fit_mask(mask, fit), fit)
 
     np.testing.assert_array_equal(restored, mask)
+
+
+@few
+@given(sizes_hw, st.integers(1, 3), st.integers(1, 3))
+def test_unfitting_a_stretched_mask_gives_it_back_exactly(frame_hw, factor_y, factor_x):
+    mask = np.random.default_rng(7).integers(0, 5, frame_hw).astype(np.uint8)
+    fit = plan(frame_hw, (frame_hw[0] * factor_y, frame_hw[1] * factor_x), fit="stretch")
+
+    restored = unfit_mask(fit_mask(mask, fit), fit)
+
+    np.testing.assert_array_equal(restored, mask)
+
+
+@few
+@given(sizes_hw, sizes_hw, fits)
+def test_whatever_the_fit_the_input_is_full_of_frame_and_border(frame_hw, input_hw, how):
+    image = np.full((*frame_hw, 3), 200, np.uint8)
+
+    fitted, fit = letterbox(image, input_hw, pad_value=9, fit=how[0], crop=how[1])
+
+    assert fitted.shape == (*input_hw, 3)
+    covered = [min(inner, side) for inner, side in zip(fit.inner_hw, input_hw, strict=True)]
+    assert (fitted == 200).all(axis=2).sum() == covered[0] * covered[1]
+    assert set(np.unique(fitted)) <= {9, 200}
+
+
+def test_a_crop_shows_the_centre_by_hand():
+    """Of 8 x 8 pixels the middle half, at their own size: 2 are cut on each side."""
+    image = np.arange(64, dtype=np.uint8).reshape(8, 8, 1)
+
+    middle, fit = letterbox(image, (4, 4), fit="stretch", crop=0.5)
+
+    np.testing.assert_array_equal(middle, image[2:6, 2:6])
+    assert fit.pad_xy == (-2, -2)
+
+
+def test_stretching_halves_one_side_and_keeps_the_other():
+    columns = np.repeat(np.array([[10, 30, 50, 70]], np.uint8), 3, axis=0)[:, :, None]
+
+    narrow, fit = letterbox(columns, (3, 2), fit="stretch")
+
+    np.testing.assert_array_equal(narrow[:, :, 0], [[20, 60]] * 3)
+    assert fit.scale_xy == (0.5, 1.0)
+
+
+def test_a_mask_has_no_way_through_a_crop():
+    fit = plan((8, 8), (4, 4), fit="stretch", crop=0.5)
+
+    with pytest.raises(ShapeError, match="fit masks with crop=1"):
+        fit_mask(np.zeros((8, 8), np.uint8), fit)
+    with pytest.raises(ShapeError, match="shows a part of a frame"):
+        unfit_mask(np.zeros((4, 4), np.uint8), fit)
 
 
 @few

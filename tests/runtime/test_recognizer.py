@@ -10,8 +10,9 @@ import pytest
 
 import akitsu
 from akitsu.errors import ModelFileError, ShapeError
+from akitsu.runtime.card import ModelCard
 from akitsu.runtime.letterbox import plan
-from akitsu.runtime.recognizer import Recognizer, results_from_outputs
+from akitsu.runtime.recognizer import Recognizer, prepare_inputs, results_from_outputs
 
 from . import onnx_files
 
@@ -270,3 +271,17 @@ def test_outputs_are_decoded_without_onnxruntime():
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert run.stdout.strip() == "False"
+
+
+def test_frames_are_fitted_as_the_card_says():
+    """Black above white, twice as high as wide: stretched without border, its middle half shown."""
+    frame = np.repeat(np.array([0, 255], np.uint8), 20)[:, None, None].repeat(20, 1).repeat(3, 2)
+    card = ModelCard(
+        task="classification", model="tiny", classes=("a",), input_hw=(8, 8), channels=3,
+        fit="stretch", crop=0.5,
+    )  # fmt: skip
+
+    inputs, [fit] = prepare_inputs([frame], card=card)
+
+    np.testing.assert_array_equal(inputs[0, :, :, 0], [[0] * 8] * 4 + [[255] * 8] * 4)
+    assert fit.inner_hw == (16, 16)

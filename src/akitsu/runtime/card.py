@@ -10,11 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from akitsu.errors import ModelFileError, nearest
+from akitsu.runtime.letterbox import FITS, LEAST_CROP
 
 METADATA_KEY = "akitsu"
 """Under which key of the ONNX file's `metadata_props` the card stands."""
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""The newest that is read: 2 for a `fit` or `crop` that version 1 would have passed over."""
 
 INPUT = "images"
 ROWS_INPUT = "features"
@@ -33,6 +35,8 @@ PICTURE_FIELDS = frozenset(
         "input_hw",
         "channels",
         "pad_value",
+        "fit",
+        "crop",
         "score_threshold",
         "iou_threshold",
         "max_detections",
@@ -62,6 +66,9 @@ class ModelCard:
         categories: Of a table: each feature of texts with the texts that it may hold; it is an
             input of 0 or 1 for each.
         pad_value: What fills the border around a fitted frame, 0 to 255.
+        fit: How a frame comes into the input: "letterbox" (aspect kept) or "stretch".
+        crop: The input shows the centre of the frame, this part of each side; below 1 for
+            classification only.
         score_threshold: Detections below it are left out unless the caller names another.
         iou_threshold: Of two boxes of one class that overlap more, the worse is left out.
         max_detections: At most so many boxes a frame.
@@ -74,7 +81,7 @@ class ModelCard:
         provenance: Version of akitsu, recipe, seed, version of torch, date.
         data: Format and reader options of the training data, never a path.
         scores: Metric to "value", "low", "high" (95 % interval) and "n" (pictures).
-        schema_version: Raised when an older akitsu could not read the card right.
+        schema_version: Raised where an older akitsu could not read the card right.
     """
 
     task: str
@@ -85,6 +92,8 @@ class ModelCard:
     features: tuple[str, ...] = ()
     categories: dict[str, list[str]] = field(default_factory=dict)
     pad_value: int = 114
+    fit: str = "letterbox"
+    crop: float = 1.0
     score_threshold: float = 0.25
     iou_threshold: float = 0.45
     max_detections: int = 100
@@ -95,7 +104,11 @@ class ModelCard:
     provenance: dict[str, Any] = field(default_factory=dict)
     data: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, dict[str, float | None]] = field(default_factory=dict)
-    schema_version: int = SCHEMA_VERSION
+    schema_version: int = 1
+
+    def __post_init__(self) -> None:
+        if self.fit != "letterbox" or self.crop != 1:
+            object.__setattr__(self, "schema_version", 2)  # the class is frozen
 
     def to_json(self) -> str:
         """One line of JSON.
@@ -136,6 +149,8 @@ class ModelCard:
             check, wanted = CHECKS[name]
             if not check(value):
                 raise _wrong(f"{name} is {_short(value)} where {wanted} belongs", where)
+        if known.get("crop", 1) < 1 and known["task"] != "classification":
+            raise _wrong(f"a crop of {known['crop']} of pictures for {known['task']}", where)
         # JSON has no tuples.
         known |= {name: tuple(known[name]) for name in TUPLES if name in known}
         return cls(**known)
@@ -154,7 +169,8 @@ def _parsed(text: str, where: str | Path) -> dict[str, Any]:
 def _check_version(version: object, where: str | Path) -> None:
     if not _is_whole(version, low=1):
         raise _wrong(f"schema_version is {_short(version)} where a whole number belongs", where)
-    if version != SCHEMA_VERSION:
+    assert isinstance(version, int)
+    if version > SCHEMA_VERSION:
         raise ModelFileError(
             f"made by a newer akitsu (card schema {version}, this one reads {SCHEMA_VERSION})",
             where=where,
@@ -194,6 +210,10 @@ def _is_above_zero(value: Any) -> bool:
 
 def _is_fraction(value: Any) -> bool:
     return _is_number(value) and 0 <= value <= 1
+
+
+def _is_crop(value: Any) -> bool:
+    return _is_number(value) and LEAST_CROP <= value <= 1
 
 
 def _is_text(value: Any) -> bool:
@@ -246,6 +266,8 @@ CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "features": (_are_names, "a list of names"),
     "categories": (_are_names_by_name, "an object of lists of names"),
     "pad_value": (lambda value: _is_whole(value, low=0, high=255), "a whole number to 255"),
+    "fit": (lambda value: value in FITS, " or ".join(FITS)),
+    "crop": (_is_crop, f"a number from {LEAST_CROP} to 1"),
     "score_threshold": (_is_fraction, "a number from 0 to 1"),
     "iou_threshold": (_is_fraction, "a number from 0 to 1"),
     "max_detections": (lambda value: _is_whole(value, low=1), "a whole number from 1 up"),

@@ -13,18 +13,25 @@ from akitsu.runtime.threads import opencv
 PAD_VALUE = 114
 """The grey of the border, 0 to 255, as in the YOLO family (Ultralytics' `LetterBox`)."""
 
+FITS = ("letterbox", "stretch")
+"""The whole frame with its aspect and a border, or without either."""
+
+LEAST_CROP = 0.25
+"""A smaller centre would only enlarge what lies around it."""
+
 
 @dataclass(frozen=True)
 class Fit:
     """Where a frame lies inside an input.
 
     Attributes:
-        scale_xy: Input pixels per frame pixel along x and y; they differ by the rounding to
-            whole pixels only.
-        pad_xy: Border to the left of and above the picture, in input pixels.
+        scale_xy: Input pixels per frame pixel along x and y; of a letterboxed frame they differ
+            by the rounding to whole pixels only.
+        pad_xy: Border to the left of and above the picture, in input pixels; negative where the
+            frame is cut there.
         frame_hw: Rows and columns of the frame.
         input_hw: Rows and columns of the model's input.
-        inner_hw: Rows and columns of the scaled frame within the input.
+        inner_hw: Rows and columns of the scaled frame, before it is cut to the input.
     """
 
     scale_xy: tuple[float, float]
@@ -34,30 +41,48 @@ class Fit:
     inner_hw: tuple[int, int]
 
 
-def plan(frame_hw: tuple[int, int], input_hw: tuple[int, int]) -> Fit:
-    """Where a frame would lie in the middle of an input, its aspect kept; no pixel is touched.
+def plan(
+    frame_hw: tuple[int, int],
+    input_hw: tuple[int, int],
+    *,
+    fit: str = "letterbox",
+    crop: float = 1.0,
+) -> Fit:
+    """Where a frame would lie in the middle of an input; no pixel is touched.
+
+    Args:
+        frame_hw: Rows and columns of the frame.
+        input_hw: Rows and columns of the model's input.
+        fit: "letterbox" keeps the aspect; "stretch" fills the input.
+        crop: The input shows the centre of the frame, this part of each side; above 0, at most 1.
 
     Raises:
         ShapeError: If a size is not positive.
 
     Example:
-        >>> fit = plan((480, 640), (320, 320))
-        >>> fit.inner_hw, fit.pad_xy, fit.scale_xy
+        >>> place = plan((480, 640), (320, 320))
+        >>> place.inner_hw, place.pad_xy, place.scale_xy
         ((240, 320), (0, 40), (0.5, 0.5))
+        >>> place = plan((512, 1024), (227, 227), fit="stretch", crop=227 / 256)
+        >>> place.inner_hw, place.pad_xy, place.scale_xy
+        ((256, 256), (-14, -14), (0.25, 0.5))
     """
     if min(*frame_hw, *input_hw) < 1:
         raise ShapeError(
             f"a frame of {frame_hw} does not fit into an input of {input_hw}",
             do="give sizes of at least 1 x 1 pixel",
         )
-    (height, width), (rows, columns) = frame_hw, input_hw
-    scale = min(rows / height, columns / width)
+    height, width = frame_hw
+    rows, columns = (round(side / crop) for side in input_hw)
+    scale_xy = columns / width, rows / height
+    if fit == "letterbox":
+        scale_xy = (min(scale_xy),) * 2
     # A very long frame would round to no row at all.
-    inner_height = min(max(round(height * scale), 1), rows)
-    inner_width = min(max(round(width * scale), 1), columns)
+    inner_width = min(max(round(width * scale_xy[0]), 1), columns)
+    inner_height = min(max(round(height * scale_xy[1]), 1), rows)
     return Fit(
         scale_xy=(inner_width / width, inner_height / height),
-        pad_xy=((columns - inner_width) // 2, (rows - inner_height) // 2),
+        pad_xy=(_half(input_hw[1] - inner_width), _half(input_hw[0] - inner_height)),
         frame_hw=frame_hw,
         input_hw=input_hw,
         inner_hw=(inner_height, inner_width),
@@ -65,14 +90,21 @@ def plan(frame_hw: tuple[int, int], input_hw: tuple[int, int]) -> Fit:
 
 
 def letterbox(
-    image: NDArray[np.uint8], input_hw: tuple[int, int], *, pad_value: int = PAD_VALUE
+    image: NDArray[np.uint8],
+    input_hw: tuple[int, int],
+    *,
+    pad_value: int = PAD_VALUE,
+    fit: str = "letterbox",
+    crop: float = 1.0,
 ) -> tuple[NDArray[np.uint8], Fit]:
-    """Scale a picture into the middle of an input, its aspect kept, and say where it lies.
+    """Scale a picture into the middle of an input, and say where it lies.
 
     Args:
         image: (H, W, C) uint8.
         input_hw: Rows and columns of the model's input.
         pad_value: What fills the border, 0 to 255.
+        fit: "letterbox" keeps the aspect; "stretch" fills the input.
+        crop: The input shows the centre of the picture, this part of each side.
 
     Returns:
         A new (rows, columns, C) uint8 array, and the way back.
@@ -82,12 +114,15 @@ def letterbox(
     """
     if image.ndim != 3:
         raise ShapeError(f"the picture has shape {image.shape}", do="pass rows, columns, channels")
-    fit = plan((image.shape[0], image.shape[1]), input_hw)
-    if fit.frame_hw == fit.input_hw:
-        return np.array(image, order="C"), fit
+    place = plan((image.shape[0], image.shape[1]), input_hw, fit=fit, crop=crop)
+    if place.frame_hw == place.input_hw == place.inner_hw:
+        return np.array(image, order="C"), place
     padded = np.full((*input_hw, image.shape[2]), pad_value, np.uint8)
-    _inner(padded, fit)[:] = _resized(image, fit.inner_hw)
-    return padded, fit
+    inner = _inner(padded, place)
+    left, top = (max(-pad, 0) for pad in place.pad_xy)
+    resized = _resized(image, place.inner_hw)
+    inner[:] = resized[top : top + inner.shape[0], left : left + inner.shape[1]]
+    return padded, place
 
 
 def fit_boxes(boxes: ArrayLike, fit: Fit) -> NDArray[np.float32]:
@@ -119,9 +154,10 @@ def fit_mask(mask: NDArray[np.uint8], fit: Fit, *, ignore: int = 255) -> NDArray
     """Carry a mask (H, W) of the frame into the input; the border is `ignore`.
 
     Raises:
-        ShapeError: If the mask is not as large as the frame.
+        ShapeError: If the mask is not as large as the frame, or the input shows a part of it only.
     """
     _require_size(mask, fit.frame_hw)
+    _require_whole(fit)
     fitted = np.full(fit.input_hw, ignore, np.uint8)
     _inner(fitted, fit)[:] = _nearest(mask, fit.inner_hw)
     return fitted
@@ -131,15 +167,23 @@ def unfit_mask(mask: NDArray[np.uint8], fit: Fit) -> NDArray[np.uint8]:
     """Carry a mask (H, W) of the input back onto the frame: the border cut off, then scaled.
 
     Raises:
-        ShapeError: If the mask is not as large as the input.
+        ShapeError: If the mask is not as large as the input, or the input shows a part of the
+            frame only.
     """
     _require_size(mask, fit.input_hw)
+    _require_whole(fit)
     return _nearest(_inner(mask, fit), fit.frame_hw)
 
 
+def _half(border: int) -> int:
+    """Half of a border, rounded down, or of what is cut (negative), rounded towards 0."""
+    return border // 2 if border >= 0 else -(-border // 2)
+
+
 def _inner(array: NDArray[np.uint8], fit: Fit) -> NDArray[np.uint8]:
+    """The part of an input that shows the frame."""
     (left, top), (height, width) = fit.pad_xy, fit.inner_hw
-    return array[top : top + height, left : left + width]
+    return array[max(top, 0) : top + height, max(left, 0) : left + width]
 
 
 def _resized(image: NDArray[np.uint8], size_hw: tuple[int, int]) -> NDArray[np.uint8]:
@@ -173,3 +217,11 @@ def _checked(boxes: ArrayLike) -> NDArray[np.float64]:
 def _require_size(mask: NDArray[np.uint8], size_hw: tuple[int, int]) -> None:
     if mask.shape != size_hw:
         raise ShapeError(f"the mask has shape {mask.shape}", do=f"pass one of shape {size_hw}")
+
+
+def _require_whole(fit: Fit) -> None:
+    if min(fit.pad_xy) < 0:
+        raise ShapeError(
+            f"an input of {fit.input_hw} shows a part of a frame of {fit.frame_hw}",
+            do="fit masks with crop=1",
+        )

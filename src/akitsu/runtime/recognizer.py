@@ -142,7 +142,13 @@ def prepare_inputs(
         ShapeError: If a frame is not (H, W, 3), (H, W, 1) or (H, W) uint8.
     """
     fitted = [
-        letterbox(with_channels(frame, card.channels), card.input_hw, pad_value=card.pad_value)
+        letterbox(
+            with_channels(frame, card.channels),
+            card.input_hw,
+            pad_value=card.pad_value,
+            fit=card.fit,
+            crop=card.crop,
+        )
         for frame in frames
     ]
     return np.stack([image for image, _ in fitted]), [fit for _, fit in fitted]
