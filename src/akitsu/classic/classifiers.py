@@ -26,7 +26,8 @@ class Classifier:
         scaled: Whether features are standardised first: to mean 0 and deviation 1 of the training
             rows.
         parameters: Of scikit-learn's class, as the seed has them.
-        grid: Parameter to the values that `--tune` tries; empty where there is nothing to search.
+        grid: Parameter to the values that `--tune` tries, the simplest first, since of equals the
+            first is taken; empty where there is nothing to search.
         new: Makes scikit-learn's classifier; it is called with the parameters.
         seed_offset: Added to the seed for the classifier's own random numbers; None if it draws
             none.
@@ -173,7 +174,9 @@ CLASSIFIERS: dict[str, Classifier] = {
             name="linear-svm",
             title="linear SVM",
             scaled=True,
-            parameters={"kernel": "linear", "C": 1.0},
+            # break_ties: of three classes that win one duel each, the one with the greatest
+            # distance is named, so that the answer is always the greatest of the scores.
+            parameters={"kernel": "linear", "C": 1.0, "break_ties": True},
             new=_svm,
             grid={"C": C_VALUES[:-1]},
             seed_offset=0,
@@ -182,7 +185,7 @@ CLASSIFIERS: dict[str, Classifier] = {
             name="rbf-svm",
             title="RBF SVM",
             scaled=True,
-            parameters={"kernel": "rbf", "C": 10.0, "gamma": 0.1},
+            parameters={"kernel": "rbf", "C": 10.0, "gamma": 0.1, "break_ties": True},
             new=_svm,
             grid={"C": C_VALUES, "gamma": GAMMA_VALUES},
             seed_offset=0,
@@ -191,7 +194,7 @@ CLASSIFIERS: dict[str, Classifier] = {
             name="rbf-svm-gamma-100",
             title="RBF SVM, gamma 100",
             scaled=True,
-            parameters={"kernel": "rbf", "C": 10.0, "gamma": 100.0},
+            parameters={"kernel": "rbf", "C": 10.0, "gamma": 100.0, "break_ties": True},
             new=_svm,
             seed_offset=0,
         ),
@@ -219,7 +222,7 @@ CLASSIFIERS: dict[str, Classifier] = {
             scaled=True,
             parameters={"n_neighbors": 5, "metric": "minkowski", "p": 2},
             new=_neighbours,
-            grid={"n_neighbors": (1, 3, 5, 7, 11, 15, 21)},
+            grid={"n_neighbors": (21, 15, 11, 7, 5, 3, 1)},
         ),
     )
 }

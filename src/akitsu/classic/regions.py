@@ -33,6 +33,7 @@ def draw_regions(
     classes: Sequence[str],
     names: Sequence[str],
     test: NDArray[np.bool_] | None = None,
+    wrong: NDArray[np.bool_] | None = None,
 ) -> None:
     """Colour a plane by what a classifier names there, and mark the rows on it.
 
@@ -47,6 +48,8 @@ def draw_regions(
         classes: K names.
         names: The names of the two features.
         test: (N,) True for rows that were not learnt from, which get a ring around them.
+        wrong: (N,) True for rows that get a cross, for they are misclassified; needed where the
+            rows lie beside the plane, so that its colours do not tell.
 
     Raises:
         ShapeError: If the features are not (N, 2), or the others do not fit them.
@@ -79,6 +82,17 @@ def draw_regions(
             linewidths=0.8,
             label="test row",
             zorder=4,
+        )
+    if wrong is not None and wrong.any():
+        axes.scatter(
+            features[wrong, 0],
+            features[wrong, 1],
+            s=46,
+            marker="x",
+            color="#111111",
+            linewidths=1.3,
+            label="misclassified",
+            zorder=5,
         )
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     axes.set(xlabel=short(names[0]), ylabel=short(names[1]))
