@@ -18,6 +18,9 @@ from akitsu.errors import RecipeError, ShapeError, nearest
 Task = Literal["classification", "detection", "segmentation"]
 Builder = Callable[..., nn.Module]
 
+# timm's networks are looked up when one is named: to import timm takes seconds.
+TIMM = "timm/"
+
 
 @dataclass(frozen=True)
 class ModelEntry:
@@ -91,6 +94,11 @@ def entry(name: str, *, task: str | None = None) -> ModelEntry:
     Raises:
         RecipeError: If there is none, or it answers another question than `task`.
     """
+    if name.startswith(TIMM):
+        from akitsu.models import timm_models
+
+        if task in (None, "classification"):
+            return timm_models.entry(name)
     known = entries()
     fitting = [each.name for each in known.values() if task in (None, each.task)]
     choices = "choose one of " + ", ".join(fitting)
