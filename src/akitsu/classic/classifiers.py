@@ -213,7 +213,7 @@ CLASSIFIERS: dict[str, Classifier] = {
             scaled=False,
             parameters={"criterion": "entropy", "n_estimators": 10},
             new=_random_forest,
-            grid={"n_estimators": (10, 30, 100), "max_depth": (3, None)},
+            grid={"n_estimators": (10, 50)},
             seed_offset=1,
         ),
         Classifier(

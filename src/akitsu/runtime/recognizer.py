@@ -51,7 +51,7 @@ class Recognizer:
             raise ModelFileError(
                 "this model answers rows of a table, and no pictures",
                 where=self._path,
-                do='open it with akitsu.load, or name it to "akitsu predict" with a table',
+                do="open it with akitsu.load, or give akitsu predict a .csv and a .csv output",
             )
         self._session, self._largest_batch = opened.session, opened.largest_batch
 

@@ -12,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     from akitsu.data.sample import Dataset
     from akitsu.runtime.card import ModelCard
+    from akitsu.runtime.recognizer import Recognizer
     from akitsu.runtime.results import Result
     from akitsu.scores.evaluate import Predict
 
@@ -21,7 +22,7 @@ EXAMPLE = "akitsu evaluate runs/bccd/latest --split val"
 def evaluate(
     target: Annotated[Path, typer.Argument(help="A run's folder, or a model file (.onnx).")],
     data: Annotated[
-        Path | None, typer.Option(help="Labelled pictures; a run knows its own.")
+        Path | None, typer.Option(help="Labelled pictures, or a table; a run knows its own.")
     ] = None,
     split: Annotated[str, typer.Option(help="Which part of the set.")] = "val",
     format: Annotated[
@@ -42,12 +43,23 @@ def evaluate(
     """
     from rich.progress import track
 
+    from akitsu import load
+    from akitsu.runtime.table_recognizer import TableRecognizer
+
+    recognizer = None if target.is_dir() else load(target)
+    if isinstance(recognizer, TableRecognizer):
+        from akitsu.verbs.feature_rows import evaluate_features
+
+        evaluate_features(recognizer, data, model=target, output=output, force=force, as_json=json)
+        return
     from akitsu.files import write_json
     from akitsu.scores.evaluate import evaluate as score
     from akitsu.scores.table import metrics_document
     from akitsu.verbs.shown import show_metrics
 
-    predict, card, dataset, recognize = _open(target, data=data, split=split, format=format)
+    predict, card, dataset, recognize = _open(
+        target, recognizer, data=data, split=split, format=format
+    )
     from rich.console import Console
 
     console = Console(stderr=True)
@@ -83,10 +95,15 @@ def evaluate(
 
 
 def _open(
-    target: Path, *, data: Path | None, split: str, format: str | None
+    target: Path,
+    recognizer: Recognizer | None,
+    *,
+    data: Path | None,
+    split: str,
+    format: str | None,
 ) -> tuple[Predict, ModelCard, Dataset, Callable[[Any], Result]]:
     """What predicts, its card, the set, and the same as a function of one frame."""
-    if target.is_dir():
+    if recognizer is None:
         from akitsu.errors import require
 
         require("torch", extra="train", purpose="scoring a run (a model.onnx needs none)")
@@ -98,9 +115,7 @@ def _open(
         card = trained.card
         return trained.network.predict_inputs, card, dataset, recognizer_of(trained, card)
     from akitsu.data.formats.registry import ReaderOptions, read
-    from akitsu.runtime.recognizer import Recognizer
 
-    recognizer = Recognizer(target)
     card = recognizer.card
     options = ReaderOptions(classes=card.classes, ignore=card.data.get("ignore"))
     name = format or card.data.get("format")

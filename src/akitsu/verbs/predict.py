@@ -31,14 +31,15 @@ def predict(
     inputs: Annotated[
         list[str],
         typer.Argument(
-            help="Pictures, folders, or one table of pixels; for a .parquet output also tar "
-            "archives, Parquet files and addresses (s3://…)."
+            help="Pictures, folders, or one table, of pixels or of a model's features; for a "
+            ".parquet output also tar archives, Parquet files and addresses (s3://…)."
         ),
     ],
     output: Annotated[
         Path | None,
         typer.Option(
-            help="submission.csv for a table; a folder for pictures (predictions); "
+            help="submission.csv for a table of pixels, predictions.csv for one of features; a "
+            "folder for pictures (predictions); "
             "X.parquet for a row a picture, however many there are."
         ),
     ] = None,
@@ -60,9 +61,10 @@ def predict(
     force: Annotated[bool, typer.Option("--force", help="Replace what is in the output.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the predictions as JSON.")] = False,
 ) -> None:
-    """Recognise pictures, or every row of a table of pixels.
+    """Recognise pictures, or every row of a table.
 
-    A table gives a submission (ImageId,Label); pictures give predictions.json and each picture
+    A table of pixels gives a submission (ImageId,Label), and one of features, for a model of
+    `akitsu compare`, row, label and probability; pictures give predictions.json and each picture
     with its result drawn on it. With --output X.parquet each picture becomes a row, a broken one a
     row with its error, and a command that was killed goes on where it was. No PyTorch is needed.
     """
@@ -82,11 +84,17 @@ def predict(
         return
     asked = {"--engine": engine, "--workers": workers, "--masks": masks}
     require_rows(inputs, {**asked, "--retry-errors": retry_errors})
-    from akitsu.runtime.recognizer import Recognizer
+    from akitsu import load
+    from akitsu.runtime.table_recognizer import TableRecognizer
 
-    recognizer = Recognizer(target)
+    recognizer = load(target)
     paths = [Path(text) for text in inputs]
-    if len(paths) == 1 and paths[0].name.lower().endswith(TABLES):
+    if isinstance(recognizer, TableRecognizer):
+        from akitsu.verbs.feature_rows import predict_features
+
+        place = output or Path("predictions.csv")
+        predict_features(recognizer, paths, place, force=force, as_json=json)
+    elif len(paths) == 1 and paths[0].name.lower().endswith(TABLES):
         _predict_table(recognizer, paths[0], output or Path("submission.csv"), force, json)
     else:
         _predict_pictures(

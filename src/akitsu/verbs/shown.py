@@ -11,7 +11,11 @@ import typer
 
 
 def show_metrics(
-    document: dict[str, Any], *, as_json: bool, files: Mapping[str, Path] | None = None
+    document: dict[str, Any],
+    *,
+    as_json: bool,
+    files: Mapping[str, Path] | None = None,
+    counted: str = "pictures",
 ) -> None:
     """Print the document of `evaluate`.
 
@@ -19,6 +23,7 @@ def show_metrics(
         document: `task`, `n`, `metrics`.
         as_json: One JSON document on stdout; else a table.
         files: What was written, by what it is.
+        counted: What was scored, as in "pictures" or "rows".
     """
     if as_json:
         typer.echo(json.dumps(document, ensure_ascii=False))
@@ -26,7 +31,7 @@ def show_metrics(
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{document['task']}, {document['n']} pictures", title_justify="left")
+    table = Table(title=f"{document['task']}, {document['n']} {counted}", title_justify="left")
     table.add_column("score")
     table.add_column("value", justify="right")
     table.add_column("95 % interval", justify="right")
