@@ -34,6 +34,16 @@ def fault(name: str, *, lost: int, same: bool, complaints: list[str]) -> dict:
     }
 
 
+def budget(what: str, seconds: float, *, ratio: float | None, accuracy: float) -> dict:
+    interval = {"value": accuracy, "low": accuracy - 0.01, "high": accuracy + 0.005, "n": 5250}
+    return {
+        "what": what,
+        "median_seconds": seconds,
+        "times_as_fast_as_chainer": ratio,
+        "accuracy": interval,
+    }
+
+
 PLANTED = {
     "faults": (
         {
@@ -74,6 +84,21 @@ PLANTED = {
     "snapshot_stall": (
         {"megabytes": 100, "stall_ms": 21.4, "cost_ms": 88.6},
         ["100 MB the loop stalls for 21 ms a snapshot", "89 ms of training"],
+    ),
+    "digits_budgets": (
+        {
+            "rounds": 3,
+            "budgets": [
+                budget("recipe digits-fast", 5.123, ratio=73.0, accuracy=0.9905),
+                budget("recipe digits", 82.0, ratio=None, accuracy=0.995),
+            ],
+        },
+        [
+            "| recipe digits-fast | 5.1 s | 73.0 | 99.05% | 98.05% to 99.55% |",
+            "| recipe digits | 82.0 s | – | 99.50% | 98.50% to 100.00% |",
+            "(results/digits_budgets.png)",
+            "the last, 5,250 pictures",
+        ],
     ),
     "bulk": (
         {
