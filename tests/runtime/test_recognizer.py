@@ -274,8 +274,8 @@ def test_outputs_are_decoded_without_onnxruntime():
 
 
 def test_frames_are_fitted_as_the_card_says():
-    """Black above white, twice as high as wide: stretched without border, its middle half shown."""
-    frame = np.repeat(np.array([0, 255], np.uint8), 20)[:, None, None].repeat(20, 1).repeat(3, 2)
+    """Black above white, wider than high: squeezed without border, its middle half shown."""
+    frame = np.repeat(np.array([0, 255], np.uint8), 8)[:, None, None].repeat(40, 1).repeat(3, 2)
     card = ModelCard(
         task="classification", model="tiny", classes=("a",), input_hw=(8, 8), channels=3,
         fit="stretch", crop=0.5,

@@ -177,6 +177,8 @@ def test_a_file_is_recognised_by_its_counts_and_read_as_a_state_dict(tmp_path):
         model.features.fire9.expand3x3.weight.detach(), layers["fire9/expand3x3"].weight
     )
     np.testing.assert_array_equal(model.conv10.bias.detach(), layers["conv10"].bias)
+    bgr = model.features.conv1.weight.detach().flip(1)
+    np.testing.assert_array_equal(bgr, layers["conv1"].weight)
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 4000, b"\xff" * 4000, b"PK\3\4" * 100])

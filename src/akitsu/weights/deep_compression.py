@@ -29,6 +29,11 @@ COUNT, VALUE = np.dtype("<u4"), np.dtype("<f4")
 LARGEST_GAP = 15
 
 SQUEEZENET_CLASSES = 1000
+
+# Caffe's habit: pixels from 0 to 255 less these, not divided; here in the order RGB, of one.
+MEAN = (123 / 255, 117 / 255, 104 / 255)
+STD = (1 / 255,) * 3
+
 LARGEST_FILE = 2**26  # bytes; SqueezeNet's has 675,763
 
 COPY = "copy the file again"
@@ -83,17 +88,19 @@ class Coded:
 def read(path: Path) -> dict[str, Tensor]:
     """The state dict of `squeezenet(1000)` from the file `squeezenet_v1.0_deep_compression.net`.
 
-    The network wants pixels from 0 to 255 in the order BGR, less (104, 117, 123).
+    The authors' first layer wants BGR. Its input channels are turned round here, so that the
+    network takes RGB, normalised by `MEAN` and `STD`.
 
     Raises:
         ModelFileError: If the file cannot be read or is not what it should be.
     """
     coded = decode(_content(path), squeezenet_layers(), where=path)
     state = {}
-    for module, layer in zip(_module_names(), coded.values(), strict=True):
+    for module, layer in zip(_convolutions(), coded.values(), strict=True):
         state[f"{module}.weight"] = torch.from_numpy(layer.weight)
         state[f"{module}.bias"] = torch.from_numpy(layer.bias)
-    return state
+    first = next(iter(state))
+    return state | {first: state[first].flip(1)}
 
 
 def recognises(path: Path) -> bool:
@@ -189,10 +196,6 @@ def _convolutions() -> dict[str, nn.Conv2d]:
     with torch.device("meta"):  # shapes and names are wanted, and no random number
         model = squeezenet(SQUEEZENET_CLASSES)
     return {name: each for name, each in model.named_modules() if isinstance(each, nn.Conv2d)}
-
-
-def _module_names() -> list[str]:
-    return list(_convolutions())
 
 
 def _counts(content: bytes, layers: Sequence[Layer], where: str | Path) -> list[int]:
