@@ -23,6 +23,14 @@ CARD = ModelCard(
     scores={"map50": {"value": 0.9, "low": None, "high": 1.0, "n": 12}},
 )
 
+TABLE = ModelCard(
+    task="table",
+    model="decision-tree",
+    classes=("setosa", "virginica"),
+    features=("petal length (cm)", "colour"),
+    categories={"colour": ["blue", "red"]},
+)
+
 
 def changed(**changes):
     return json.dumps(json.loads(CARD.to_json()) | changes)
@@ -50,6 +58,47 @@ def test_a_card_of_version_1_is_letterboxed_whole():
     card = ModelCard.from_json(json.dumps(document), where="m.onnx")
 
     assert (card.fit, card.crop) == ("letterbox", 1)
+
+
+def test_a_card_of_a_table_comes_back_and_says_nothing_of_pictures():
+    text = TABLE.to_json()
+
+    assert ModelCard.from_json(text, where="m.onnx") == TABLE
+    assert not {"input_hw", "channels", "pad_value", "iou_threshold"} & set(json.loads(text))
+
+
+def test_a_card_of_pictures_says_nothing_of_tables_and_is_as_it_was():
+    """A model file that an older akitsu wrote has no features, and one that this akitsu writes for
+    pictures can be read by the older one."""
+    document = json.loads(CARD.to_json())
+
+    assert not {"features", "categories"} & set(document)
+    strange = json.dumps(document | {"features": 7})
+    assert ModelCard.from_json(strange, where="m.onnx") == CARD
+
+
+WRONG_TABLES = {
+    "no features": ({"features": []}, "features is [] where a list of names belongs"),
+    "features as a text": ({"features": "a"}, "where a list of names belongs"),
+    "categories as a list": ({"categories": ["red"]}, "where an object of lists of names belongs"),
+    "an empty category": ({"categories": {"colour": []}}, "where an object of lists of names"),
+}
+
+
+@pytest.mark.parametrize(("changes", "reason"), WRONG_TABLES.values(), ids=WRONG_TABLES)
+def test_a_wrong_value_of_a_table_is_named(changes, reason):
+    with pytest.raises(ModelFileError) as caught:
+        ModelCard.from_json(json.dumps(json.loads(TABLE.to_json()) | changes), where="m.onnx")
+
+    assert reason in str(caught.value)
+
+
+def test_a_table_without_features_is_a_sentence():
+    document = json.loads(TABLE.to_json())
+    del document["features"]
+
+    with pytest.raises(ModelFileError, match="features is missing"):
+        ModelCard.from_json(json.dumps(document), where="m.onnx")
 
 
 def test_a_key_from_a_later_version_is_passed_over():

@@ -81,13 +81,16 @@ def _drawn(problem: Problem) -> NDArray[np.int64]:
 
 
 def _title(problem: Problem, plane: Plane, *, drawn: int) -> str:
-    text = f"{problem.name}: which class is named where"
+    text = f"{problem.title}: which class is named where"
+    rows = len(problem.labels)
+    if drawn < rows:
+        text += f"; {drawn} of {rows} rows"
     if plane.is_cut:
         text += (
-            f" (a cut through the mean of {problem.inputs.shape[1]} inputs; the rows lie off it)"
+            f"\na plane through the mean of {problem.inputs.shape[1]} inputs, along the two "
+            "components of most variance; the rows lie beside it"
         )
-    rows = len(problem.labels)
-    return text if drawn == rows else f"{text}; {drawn} of {rows} rows"
+    return text
 
 
 def draw_accuracies(path: Path, problem: Problem, lines: Sequence[Line]) -> None:
@@ -123,7 +126,7 @@ def draw_accuracies(path: Path, problem: Problem, lines: Sequence[Line]) -> None
             )
         axes.set_xlim(left, 100.5)
         axes.set_xlabel("accuracy, %")
-        axes.set_title(f"{problem.name}: accuracy on rows that were not learnt from")
+        axes.set_title(f"{problem.title}: accuracy on rows that were not learnt from")
         handles, labels = axes.get_legend_handles_labels()
         once = dict(zip(labels, handles, strict=True))  # however many lines wear a label
         canvas.legend(list(once.values()), list(once), loc="outside lower center", ncols=4)

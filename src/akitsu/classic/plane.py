@@ -55,7 +55,7 @@ def plane_of(problem: Problem) -> Plane | None:
     first = first * np.sign(first[np.arange(2), largest])[:, None]
     shares = singular**2 / max(float((singular**2).sum()), 1e-300)
     one, two = (
-        f"{which} principal component, {100 * share:.0f} % of the variance"
-        for which, share in zip(("first", "second"), shares, strict=False)
+        f"component {number} ({100 * share:.0f} %)"
+        for number, share in zip((1, 2), shares, strict=False)
     )
     return Plane(standardised @ first.T, (one, two), mean, first * scale, is_cut=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,6 +50,11 @@ class Problem:
     classes: tuple[str, ...]
     train: NDArray[np.int64]
     stratified: bool
+
+    @property
+    def title(self) -> str:
+        """The table's name without its folders."""
+        return Path(self.name).name
 
     @property
     def test(self) -> NDArray[np.bool_]:

@@ -105,7 +105,7 @@ def _problem(
 
 
 def _next_folder(problem: Problem) -> Path:
-    name = Path(problem.name).name.partition(".")[0] or "table"
+    name = problem.title.partition(".")[0] or "table"
     root = Path("runs") / "compare" / name
     numbers = [int(path.name) for path in root.glob("*") if path.name.isdecimal()]
     return root / str(max(numbers, default=0) + 1)
@@ -157,7 +157,9 @@ def _show(document: dict[str, Any], lines: Sequence[Line], place: Path) -> None:
     from rich.table import Table
 
     split, folds = document["split"], document["cross_validation"]
-    title = f"{document['table']}: {document['n']} rows, {len(document['classes'])} classes"
+    title = (
+        f"{Path(document['table']).name}: {document['n']} rows, {len(document['classes'])} classes"
+    )
     table = Table(title=title, title_justify="left")
     table.add_column("classifier", no_wrap=True)
     table.add_column("accuracy, %\n(95 % interval)", justify="right", no_wrap=True)
