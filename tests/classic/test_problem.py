@@ -62,7 +62,7 @@ def wrong(**changes):
 NAN = float("nan")
 HOSTILE = {
     "a misspelt target": (table, {"target": "kindd"}, "write kind"),
-    "a misspelt feature": (table, {"features": ["lenght"]}, "write length"),
+    "a misspelt feature": (table, {"features": ["lengt"]}, "write length"),
     "the target as a feature": (table, {"features": ["kind"]}, "is among the features"),
     "a missing number": (wrong(length=[NAN, *[1.0] * 39]), {}, "t.csv:2: no value in the column"),
     "two missing": (wrong(length=[NAN, NAN, *[1.0] * 38]), {}, "and in 1 more rows"),
