@@ -130,8 +130,13 @@ def claim_page(document: dict[str, Any], models: Mapping[str, ModelEntry]) -> st
         f"It took {document['seconds']:.0f} s; threads: {environment['threads']}, "
         f"torch {environment['versions']['torch']}, {environment['processor']}.\n",
     ]
+    theirs = [models[model] for model in document["models"] if models[model].library]
+    for library in sorted({entry.library for entry in theirs}):
+        named = ", ".join(f"`{entry.name}`" for entry in theirs if entry.library == library)
+        lines.append(f"Networks of {library}: {named}.\n")
     for model in document["models"]:
-        lines += [f"## `{model}`\n", *network(models[model])]
+        if not models[model].library:
+            lines += [f"## `{model}`\n", *network(models[model])]
     return "\n".join(lines)
 
 

@@ -24,7 +24,7 @@ def document(name: str, year: int, *, holds: bool = True) -> dict:
         "title": f"On {name}",
         "paper": "arXiv:0000.00000",
         "year": year,
-        "models": [f"{name}-net"],
+        "models": ["borrowed", f"{name}-net"],
         "statement": "Two | two are four. So are\nthree and one.\n\nMore of it.",
         "idea": "the plus",
         "without_idea": False,
@@ -108,7 +108,9 @@ def test_a_page_shows_the_evidence_and_the_networks_of_its_paper(written):
     assert "(../results/claims/sums.png)" in page
     assert "Not shown here: Five was not tried.\n" in page
     assert "It took 12 s; threads: 2, torch 2.0, abacus.\n" in page
+    assert "\nNetworks of torchvision: `borrowed`.\n" in page
     assert "## `sums-net`\n" in page
+    assert "## `borrowed`" not in page
     assert "- widths: Channels, of which there are two.\n" in page
     assert "- ShapeError: If a side is short.\n" in page
     assert "| `widths` | `(4, 8)` |\n" in page
