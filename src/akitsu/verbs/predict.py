@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,8 +12,14 @@ import typer
 from akitsu.verbs.bulk_output import is_table_of_rows, predict_rows, require_rows
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from akitsu.runtime.recognizer import Recognizer
     from akitsu.runtime.results import Result
+
+    # A frame to the frame with its result drawn on it, and the entry in predictions.json.
+    Shower = Callable[[NDArray[np.uint8]], tuple[NDArray[np.uint8], dict[str, Any]]]
 
 EXAMPLE = "akitsu predict runs/digits/latest test.csv.gz --output submission.csv"
 TABLES = (".csv", ".csv.gz")
@@ -58,6 +64,10 @@ def predict(
     retry_errors: Annotated[
         bool, typer.Option("--retry-errors", help="Do the broken pictures in X.parquet again.")
     ] = False,
+    cam: Annotated[
+        bool,
+        typer.Option("--cam", help="Show where in a picture its class was seen (a run; PyTorch)."),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace what is in the output.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the predictions as JSON.")] = False,
 ) -> None:
@@ -66,8 +76,11 @@ def predict(
     A table of pixels gives a submission (ImageId,Label), and one of features, for a model of
     `akitsu compare`, row, label and probability; pictures give predictions.json and each picture
     with its result drawn on it. With --output X.parquet each picture becomes a row, a broken one a
-    row with its error, and a command that was killed goes on where it was. No PyTorch is needed.
+    row with its error, and a command that was killed goes on where it was. No PyTorch is needed,
+    but for --cam.
     """
+    if cam:
+        _require_pictures(inputs, output)
     if output is not None and is_table_of_rows(output):
         predict_rows(
             target,
@@ -97,9 +110,32 @@ def predict(
     elif len(paths) == 1 and paths[0].name.lower().endswith(TABLES):
         _predict_table(recognizer, paths[0], output or Path("submission.csv"), force, json)
     else:
-        _predict_pictures(
-            recognizer, paths, output or Path("predictions"), score_threshold, force, json
+        if cam:
+            from akitsu.verbs.class_maps import class_map_shower
+
+            show = class_map_shower(target)
+        else:
+            show = _result_shower(recognizer, score_threshold)
+        _predict_pictures(recognizer, paths, output or Path("predictions"), show, force, json)
+
+
+def _require_pictures(inputs: list[str], output: Path | None) -> None:
+    from akitsu.errors import DataError
+
+    if is_table_of_rows(output) or any(text.lower().endswith(TABLES) for text in inputs):
+        raise DataError(
+            "class activation maps are drawn on pictures, and there is a table",
+            where="--cam",
+            do="name pictures, and a folder for the output",
         )
+
+
+def _result_shower(recognizer: Recognizer, score_threshold: float | None) -> Shower:
+    def show(frame: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], dict[str, Any]]:
+        result = recognizer(frame, score_threshold=score_threshold)
+        return result.draw(frame), _entry(result)
+
+    return show
 
 
 def _predict_table(
@@ -118,7 +154,7 @@ def _predict_pictures(
     recognizer: Recognizer,
     inputs: list[Path],
     output: Path,
-    score_threshold: float | None,
+    show: Shower,
     force: bool,
     as_json: bool,
 ) -> None:
@@ -139,10 +175,9 @@ def _predict_pictures(
             transient=True,
             disable=not console.is_terminal,
         ):
-            frame = read_picture(path)
-            result = recognizer(frame, score_threshold=score_threshold)
-            write_picture(folder / name, result.draw(frame))
-            entries.append({"file": str(path), "drawn": name, **_entry(result)})
+            drawn, entry = show(read_picture(path))
+            write_picture(folder / name, drawn)
+            entries.append({"file": str(path), "drawn": name, **entry})
         document = {"task": recognizer.task, "classes": recognizer.classes, "predictions": entries}
         write_json(folder / "predictions.json", document)
     _end(
