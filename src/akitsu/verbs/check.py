@@ -20,7 +20,7 @@ PUBLISHED, OWN = Path("docs/results/claims"), Path("claims")
 
 def check(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Claims; without one, a list.")
+        list[str] | None, typer.Argument(metavar="NAME", help="Claims; without one, a list.")
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Check every claim.")] = False,
     output: Annotated[
