@@ -1,0 +1,1 @@
+"""The figures that explain the classic classifiers, each computed anew: one figure, one file."""
