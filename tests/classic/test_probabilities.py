@@ -29,6 +29,7 @@ def test_rows_without_a_mistake_leave_a_doubt():
     assert probabilities.max() == pytest.approx(41 / 42, abs=1e-4)
 
 
+@settings(deadline=None)
 @given(st.floats(0.01, 100))
 def test_no_temperature_changes_which_class_is_the_greatest(temperature):
     scores = np.random.default_rng(1).normal(size=(50, 4))

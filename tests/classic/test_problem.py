@@ -40,6 +40,14 @@ def test_texts_become_a_nought_or_one_for_each():
     assert problem.inputs[:3].tolist() == [[1, 0, 0], [0, 1, 1], [0, 1, 2]]
 
 
+def test_a_column_may_be_left_out():
+    problem = make_problem(table(), target="kind", without=["colour"])
+
+    assert problem.features == ("length",)
+    with pytest.raises(DataError, match="write colour"):
+        make_problem(table(), target="kind", without=["color"])
+
+
 def test_the_test_has_the_classes_shares_of_the_table():
     kinds = ["a" if i < 10 else "b" for i in range(100)]
 
@@ -81,7 +89,7 @@ HOSTILE = {
     "a text that is a name": (
         wrong(colour=[f"n{i}" for i in range(40)]),
         {},
-        "leave it out: --features length",
+        'leave it out with --without "colour"',
     ),
     "few rows": (lambda: table(8), {"folds": 2}, "8 rows, where a comparison needs 10"),
 }
@@ -99,7 +107,7 @@ def test_a_table_that_cannot_be_compared_is_a_sentence(make, options, reason):
 def test_a_target_alone_is_a_sentence():
     alone = Table("t.csv", {"kind": np.array(["a", "b"] * 9, object)}, np.arange(18))
 
-    with pytest.raises(DataError, match="no column beside the target"):
+    with pytest.raises(DataError, match="no column is left beside the target"):
         make_problem(alone, target="kind", folds=2)
 
 

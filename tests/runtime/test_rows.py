@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from akitsu.errors import DataError
@@ -11,6 +11,7 @@ from akitsu.runtime.rows import encode_rows, input_names
 TEXTS = ["blue", "green", "red"]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(-1e6, 1e6), st.sampled_from(TEXTS)), min_size=1, max_size=9))
 def test_what_was_encoded_can_be_read_back(rows):
     numbers, texts = zip(*rows, strict=True)

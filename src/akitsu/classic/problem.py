@@ -85,13 +85,18 @@ def iris_table() -> Table:
 
 
 def iris_problem(
-    features: Sequence[str] | None = None, *, folds: int = 2, seed: int = 0
+    *,
+    features: Sequence[str] | None = None,
+    without: Sequence[str] = (),
+    folds: int = 10,
+    seed: int = 0,
 ) -> Problem:
     """The seed's problem: two petal features, and its split, which is not stratified."""
     return make_problem(
         iris_table(),
         target=SPECIES,
         features=features or PETALS,
+        without=without,
         folds=folds,
         seed=seed,
         stratified=False,
@@ -103,6 +108,7 @@ def make_problem(
     *,
     target: str,
     features: Sequence[str] | None = None,
+    without: Sequence[str] = (),
     folds: int = 10,
     seed: int = 0,
     stratified: bool = True,
@@ -113,6 +119,7 @@ def make_problem(
         table: As read.
         target: The column with the classes, texts or numbers.
         features: The columns to learn from; None takes all others.
+        without: Columns to leave out of these.
         folds: Each class needs as many rows.
         seed: Chooses the rows for the test.
         stratified: Keep the classes' shares in the test.
@@ -122,11 +129,11 @@ def make_problem(
             class alone, or too few rows.
     """
     named = table.column(target)  # a misspelt target before a misspelt feature
-    chosen = _features(table, target=target, features=features)
+    chosen = _features(table, target=target, features=features, without=without)
     labels, classes = _classes(table, target, named)
     _check_counts(table, labels, classes=classes, target=target, folds=folds)
     categories = {
-        name: _texts(table, name, chosen) for name in chosen if table.column(name).dtype == object
+        name: _texts(table, name) for name in chosen if table.column(name).dtype == object
     }
     inputs = encode_rows(
         table.columns, chosen, categories=categories, where=table.where, table=table.name
@@ -164,13 +171,18 @@ def labels_in(table: Table, target: str, classes: Sequence[str]) -> NDArray[np.i
     return np.array([place[text_of(value)] for value in column], np.int64)
 
 
-def _features(table: Table, *, target: str, features: Sequence[str] | None) -> list[str]:
+def _features(
+    table: Table, *, target: str, features: Sequence[str] | None, without: Sequence[str]
+) -> list[str]:
     chosen = [name for name in table.columns if name != target] if features is None else features
+    for name in without:
+        table.column(name)
+    chosen = [name for name in chosen if name not in without]
     if target in chosen:
         do = "leave it out of --features"
         raise DataError(f"the target {target!r} is among the features", where=table.name, do=do)
     if not chosen:
-        what = f"there is no column beside the target {target!r}"
+        what = f"no column is left beside the target {target!r}"
         raise DataError(what, where=table.name, do="add a column of features")
     for name in chosen:
         table.column(name)
@@ -229,7 +241,7 @@ def _check_counts(
         )
 
 
-def _texts(table: Table, name: str, chosen: Sequence[str]) -> list[str]:
+def _texts(table: Table, name: str) -> list[str]:
     """The texts of a feature; a few mistakes in a column of numbers are not taken for texts."""
     column = table.column(name)
     given = [text for text in column if text is not None]
@@ -237,17 +249,15 @@ def _texts(table: Table, name: str, chosen: Sequence[str]) -> list[str]:
     if 2 * sum(numbers) > len(given):
         row = next(i for i, text in enumerate(column) if text and number_in(text) is None)
         what = f"{column[row][:40]!r} in the column {name!r}, where a number belongs"
-        do = "correct it, delete the row, or leave the column out with --features"
+        do = "correct it, delete the row, or leave the column out with --without"
         raise DataError(what, where=table.where(row), do=do)
     texts = sorted(set(given))
     if len(texts) > MOST_TEXTS:
-        others = [other for other in chosen if other != name]
-        advice = f"leave it out: --features {','.join(others)}" if others else "name others"
         raise DataError(
             f"the column {name!r} holds {len(texts)} different texts, and {MOST_TEXTS} at most "
             "make a feature",
             where=table.name,
-            do=advice,
+            do=f'leave it out with --without "{name}"',
         )
     return texts
 

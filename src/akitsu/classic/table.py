@@ -24,6 +24,8 @@ CSV = (".csv", ".csv.gz", ".tsv", ".tsv.gz")
 PARQUET = ".parquet"
 MISSING = frozenset({"", "na", "n/a", "nan", "null", "none", "?"})
 """What stands for a missing value, in any case of letters."""
+BOOLEANS = frozenset({"true", "false"})
+"""A column of these alone is written in small letters, as Parquet's booleans are."""
 DELIMITERS = ",;\t"
 LONGEST_CELL = 2**20
 """Letters; a longer cell is a quote that was never closed."""
@@ -195,6 +197,8 @@ def column_of(cells: Sequence[str]) -> Column:
     texts = [None if is_gone else cell for cell, is_gone in zip(stripped, gone, strict=True)]
     if all(number is not None or absent for number, absent in zip(numbers, gone, strict=True)):
         return np.array([np.nan if text is None else float(text) for text in texts], np.float64)
+    if all(text is None or text.lower() in BOOLEANS for text in texts):
+        texts = [None if text is None else text.lower() for text in texts]
     return np.array(texts, dtype=object)
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 EXAMPLE = "akitsu compare flowers.csv --target species --tune"
 IRIS = "iris"
+MANY = 10_000
+"""Rows; the time of an SVM grows with their square at least."""
 DOCUMENT, REGIONS, ACCURACY = "compare.json", "regions.png", "accuracy.png"
 
 
@@ -29,6 +31,9 @@ def compare(
         typer.Option(
             metavar="A,B", help="The columns to learn from; by default all others (of iris, two)."
         ),
+    ] = None,
+    without: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Columns to leave out of the features.")
     ] = None,
     only: Annotated[
         str | None,
@@ -61,7 +66,9 @@ def compare(
     from akitsu.files import whole_folder, write_json
 
     names = list(CLASSIFIERS) if only is None else [classifier(n).name for n in _names(only)]
-    problem = _problem(table, target=target, features=features, folds=folds, seed=seed)
+    problem = _problem(
+        table, target=target, features=features, without=without, folds=folds, seed=seed
+    )
     place = output or _next_folder(problem)
     with whole_folder(place, force=force) as folder:
         lines = _compared(problem, names, folds=folds, seed=seed, tune=tune)
@@ -79,19 +86,30 @@ def _names(text: str) -> list[str]:
     """Names between commas; one that has a comma itself stands in double quotes."""
     import csv
 
-    return [name.strip() for name in next(csv.reader([text])) if name.strip()]
+    return [name.strip() for row in csv.reader([text]) for name in row if name.strip()]
 
 
 def _problem(
-    table: str, *, target: str | None, features: str | None, folds: int, seed: int
+    table: str,
+    *,
+    target: str | None,
+    features: str | None,
+    without: str | None,
+    folds: int,
+    seed: int,
 ) -> Problem:
     from akitsu.classic.problem import SPECIES, iris_problem, iris_table, make_problem
     from akitsu.classic.table import listed, read_table
     from akitsu.errors import DataError, nearest
 
-    chosen = None if features is None else _names(features)
+    options: dict[str, Any] = {
+        "features": None if features is None else _names(features),
+        "without": _names(without or ""),
+        "folds": folds,
+        "seed": seed,
+    }
     if table == IRIS and target in (None, SPECIES):
-        return iris_problem(features=chosen, folds=folds, seed=seed)
+        return iris_problem(**options)
     path = Path(table)
     if not path.suffix and not path.exists() and table != IRIS:
         do = nearest(table, [IRIS], otherwise="name iris, or a file such as table.csv")
@@ -101,7 +119,7 @@ def _problem(
         columns = listed(read.columns)
         do = f"name the column with the classes with --target: {columns}"
         raise DataError("no target is given", where=table, do=do)
-    return make_problem(read, target=target, features=chosen, folds=folds, seed=seed)
+    return make_problem(read, target=target, **options)
 
 
 def _next_folder(problem: Problem) -> Path:
@@ -121,6 +139,10 @@ def _compared(
     from akitsu.classic.comparison import fits
 
     console = Console(stderr=True)
+    rows = len(problem.labels)
+    if rows > MANY and any("svm" in name for name in names):
+        advice = f"{rows} rows: the SVMs may take many minutes; --only NAME,NAME leaves them out"
+        console.print(advice, markup=False, highlight=False, soft_wrap=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         total = fits(problem, count=len(names), folds=folds, tune=tune)
         task = progress.add_task("comparing", total=total)
