@@ -84,6 +84,12 @@ def test_trees_are_asked_on_what_they_were_fitted_on(name):
     assert of_the_seed.sum() == 16
 
 
+def test_trees_are_not_scaled_and_all_others_are():
+    scaled = [name for name in NAMES if "scaler" in build(name).named_steps]
+
+    assert set(NAMES) - set(scaled) == {"decision-tree", "random-forest"}
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_another_unit_changes_no_answer(name):
     """Scaled where it has to be: millimetres, or one feature in metres, are the same flowers."""

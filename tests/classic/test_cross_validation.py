@@ -31,6 +31,34 @@ def test_without_a_mistake_the_interval_is_still_wilsons():
     assert estimate.low == pytest.approx(150 / (150 + 1.959964**2))
 
 
+@pytest.mark.slow
+def test_the_interval_holds_the_true_accuracy_and_the_plain_t_interval_too_seldom():
+    """40 tables of three overlapping clouds, of which the accuracy is known from 20,000 rows."""
+    held = held_by_plain = 0
+    unseen, unseen_labels = clouds(20_000, seed=9)
+    for seed in range(40):
+        inputs, labels = clouds(150, seed=1000 + seed)
+        fit = fitter("k-nearest-neighbours", seed=0)
+        truth = (fit(inputs, labels).pipeline.predict(unseen) == unseen_labels).mean()
+        found = cross_validate(fit, inputs, labels, folds=10, repeats=3, seed=seed).accuracies
+
+        estimate = accuracy_estimate(found, rows=150, folds=10)
+        reach = stats.t.ppf(0.975, 29) * found.std(ddof=1) / np.sqrt(30)
+        held += estimate.low <= truth <= estimate.high
+        held_by_plain += abs(found.mean() - truth) <= reach
+
+    assert held >= 34
+    assert held_by_plain <= 32
+
+
+def clouds(rows, *, seed):
+    """Three normal clouds, 2 apart."""
+    rng = np.random.default_rng(seed)
+    labels = np.arange(rows) % 3
+    centres = np.array([[0, 0], [2, 0], [1.8, 1.2]])
+    return centres[labels] + rng.normal(size=(rows, 2)), labels
+
+
 def test_a_row_is_never_asked_of_a_classifier_that_learnt_it():
     """The nearest neighbour of a row that was learnt is the row itself: labels of pure chance
     would be found again."""
