@@ -32,6 +32,26 @@ def evaluate(
         Path | None,
         typer.Option(help="Folder for the pictures; by default evaluation-SPLIT beside the model."),
     ] = None,
+    dissect: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LAYER",
+            help="Instead of scores: which concept each unit of this layer of a run stands for.",
+        ),
+    ] = None,
+    concepts: Annotated[
+        Path | None,
+        typer.Option(help="Of --dissect: a segmentation set, whose classes are the concepts."),
+    ] = None,
+    quantile: Annotated[
+        float,
+        typer.Option(
+            min=0.0001,
+            max=0.5,
+            help="Of --dissect: part of all positions at which a unit is on; more for large "
+            "concepts.",
+        ),
+    ] = 0.005,
     force: Annotated[
         bool, typer.Option("--force", help="Replace what is in the output folder.")
     ] = False,
@@ -41,6 +61,20 @@ def evaluate(
 
     A model file needs no PyTorch; its scores are those of its run.
     """
+    if dissect is not None:
+        from akitsu.verbs.dissection import dissect_run
+
+        dissect_run(
+            target,
+            dissect,
+            concepts=concepts,
+            split=split or "val",
+            quantile=quantile,
+            output=output,
+            force=force,
+            as_json=json,
+        )
+        return
     from rich.progress import track
 
     from akitsu import load

@@ -114,7 +114,7 @@ def test_the_units_of_a_named_layer_are_dissected():
     [
         ("feature", RecipeError, "there is no layer 'feature'; name one of 0, 1, 2"),
         ("", RecipeError, "there is no layer ''"),
-        ("2", ShapeError, r"the layer gives \(1, 2\); name one that gives maps"),
+        ("2", ShapeError, r"the layer 2 gives \(1, 2\); name one that gives maps"),
     ],
 )
 def test_a_layer_that_cannot_be_dissected_is_a_sentence(layer, error, told):

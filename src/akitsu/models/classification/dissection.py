@@ -85,16 +85,10 @@ def dissect(
         RecipeError: If the model has no such layer.
         ShapeError: If the layer gives no maps, or there are too few positions for the quantile.
     """
-    known = dict(model.named_modules())
-    if layer not in known or not layer:
-        choices = "name one of " + ", ".join(name for name, _ in model.named_children())
-        raise RecipeError(
-            f"there is no layer {layer!r}", do=nearest(layer, known, otherwise=choices)
-        )
 
     def activations() -> Iterator[tuple[Tensor, Tensor]]:
         for images, masks in batches():
-            yield _given(model, known[layer], images), masks
+            yield layer_maps(model, layer, images), masks
 
     return dissect_units(
         activations,
@@ -146,6 +140,44 @@ def dissect_units(
     return Dissection(tuple(concepts), overlap / union, thresholds, iou_threshold)
 
 
+def layer_maps(model: nn.Module, layer: str, images: Tensor) -> Tensor:
+    """What a layer gives of some pictures.
+
+    Args:
+        model: In evaluation mode.
+        layer: Its name.
+        images: (B, C, H, W), as the model wants them.
+
+    Returns:
+        (B, U, h, w).
+
+    Raises:
+        RecipeError: If the model has no such layer.
+        ShapeError: If the layer gives no maps.
+    """
+    known = {name: module for name, module in model.named_modules() if name}
+    if layer not in known:
+        choices = "name one of " + ", ".join(name for name, _ in model.named_children())
+        raise RecipeError(
+            f"there is no layer {layer!r}", do=nearest(layer, known, otherwise=choices)
+        )
+    caught: list[Tensor] = []
+    hook = known[layer].register_forward_hook(lambda _, __, output: caught.append(output))
+    try:
+        with torch.no_grad():
+            model(images)
+    finally:
+        hook.remove()
+    units = caught[-1] if caught else None
+    if not isinstance(units, Tensor) or units.ndim != 4:
+        shape = tuple(units.shape) if isinstance(units, Tensor) else type(units).__name__
+        raise ShapeError(
+            f"the layer {layer} gives {shape}",
+            do="name one that gives maps (B, U, h, w): a convolution",
+        )
+    return units
+
+
 def unit_thresholds(batches: Iterable[Tensor], *, pictures: int, quantile: float) -> Tensor:
     """The activation T of each unit with P(a > T) = quantile, over all pictures and positions.
 
@@ -182,24 +214,6 @@ def _require_some(above: int, positions: int, quantile: float) -> None:
             f"of {positions} positions a part of {quantile:g} is not one",
             do=f"take more pictures, or a quantile of at least {1 / max(1, positions):.2g}",
         )
-
-
-def _given(model: nn.Module, layer: nn.Module, images: Tensor) -> Tensor:
-    """What the layer gives of these pictures."""
-    caught: list[Tensor] = []
-    hook = layer.register_forward_hook(lambda _, __, output: caught.append(output))
-    try:
-        with torch.no_grad():
-            model(images)
-    finally:
-        hook.remove()
-    units = caught[-1] if caught else None
-    if not isinstance(units, Tensor) or units.ndim != 4:
-        shape = tuple(units.shape) if isinstance(units, Tensor) else type(units).__name__
-        raise ShapeError(
-            f"the layer gives {shape}", do="name one that gives maps (B, U, h, w): a convolution"
-        )
-    return units
 
 
 def _counts(
