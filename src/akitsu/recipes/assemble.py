@@ -23,12 +23,14 @@ from akitsu.runtime.card import ModelCard
 from akitsu.runtime.threads import available_threads
 from akitsu.scores.evaluate import evaluate
 from akitsu.tasks.network import Network
+from akitsu.training import finetune
 from akitsu.training.average import Average
 from akitsu.training.batches import Plan, ShuffledBatches
 from akitsu.training.compiled import CompiledUpdater
 from akitsu.training.extensions.early_stopping import EarlyStopping
 from akitsu.training.extensions.evaluator import Evaluator
 from akitsu.training.extensions.fail_on_non_number import FailOnNonNumber
+from akitsu.training.extensions.freeze import Freeze
 from akitsu.training.extensions.keep_best import KeepBest
 from akitsu.training.extensions.log_report import LogReport
 from akitsu.training.extensions.plot_report import PlotReport
@@ -142,6 +144,8 @@ def hang_extensions(
     if settings.patience is not None:
         stopping = EarlyStopping(key, patience=settings.patience)
         trainer.extend(stopping, trigger=settings.evaluate)
+    if recipe.model.freeze or recipe.model.unfreeze:
+        trainer.extend(_freeze(trainer, recipe, network.model))
     trainer.extend(LogReport(), trigger=(1, "epoch"))
     trainer.extend(PrintReport(["epoch", "elapsed_s", "main/loss", key]))
     trainer.extend(ProgressBar())
@@ -161,6 +165,12 @@ def hang_extensions(
                 do=nearest(name, known, otherwise=choices),
             )
         trainer.extend(known[name].load()())
+
+
+def _freeze(trainer: Trainer, recipe: Recipe, model: nn.Module) -> Freeze:
+    """What the recipe freezes, until the parts of the run that it names."""
+    settings, last = recipe.model, trainer.last_iteration
+    return Freeze(finetune.moments(model, settings.freeze, settings.unfreeze, last_iteration=last))
 
 
 def _scorer(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from inspect import signature
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -16,7 +16,7 @@ from torch import nn
 from akitsu.errors import RecipeError
 from akitsu.recipes.recipe import OptimizerSettings, Recipe, ScheduleSettings
 from akitsu.runtime.threads import available_threads
-from akitsu.training import schedules
+from akitsu.training import finetune, schedules
 from akitsu.training.processes import meet_anew
 from akitsu.training.sharded import shard
 
@@ -132,12 +132,14 @@ def make_optimizer(
         model: Whose parameters it moves.
         settings: Its kind and numbers.
         scaled: Whether the gradients that come are scaled, as those of "16-mixed" are.
+
+    Raises:
+        RecipeError: If a parameter does not fall in exactly one of the recipe's groups.
     """
-    decayed = [p for p in model.parameters() if p.ndim > 1]
-    rest = [p for p in model.parameters() if p.ndim <= 1]
     groups = [
-        {"params": decayed, "weight_decay": settings.weight_decay},
-        {"params": rest, "weight_decay": 0.0},
+        group
+        for parameters, scale in _learning_groups(model, settings)
+        for group in _decayed_and_not(parameters, settings, scale=scale)
     ]
     if settings.name == "sgd":
         return torch.optim.SGD(
@@ -146,6 +148,41 @@ def make_optimizer(
     kind = torch.optim.AdamW if settings.name == "adamw" else torch.optim.Adam
     # PyTorch's fused step takes the scale out of the gradients itself, which is too late for hooks.
     return kind(groups, lr=settings.lr, betas=(settings.momentum, 0.999), fused=not scaled)
+
+
+def _learning_groups(
+    model: nn.Module, settings: OptimizerSettings
+) -> list[tuple[list[nn.Parameter], float]]:
+    """Parameters that share a learning rate, with its factor."""
+    if not settings.groups and settings.backbone_lr_scale is None:
+        return [(list(model.parameters()), 1.0)]
+    if settings.groups and settings.backbone_lr_scale is not None:
+        raise RecipeError(
+            "the learning rates are given twice",
+            where="optimizer.backbone_lr_scale",
+            do="leave out this, or optimizer.groups",
+        )
+    if settings.groups:
+        groups = [finetune.Group(each.match, each.lr_scale) for each in settings.groups]
+        return finetune.parameter_groups(model, groups)
+    backbone = finetune.Group((finetune.REST,), settings.backbone_lr_scale or 1.0)
+    where = "optimizer.backbone_lr_scale"
+    return finetune.parameter_groups(
+        model, [finetune.Group((finetune.HEAD,)), backbone], where=where
+    )
+
+
+def _decayed_and_not(
+    parameters: list[nn.Parameter], settings: OptimizerSettings, *, scale: float
+) -> list[dict[str, Any]]:
+    """Matrices and filters, then vectors; without a scale both have the optimizer's own rate."""
+    rate = {} if scale == 1 else {"lr": settings.lr * scale}
+    decayed = [p for p in parameters if p.ndim > 1]
+    rest = [p for p in parameters if p.ndim <= 1]
+    return [
+        {"params": decayed, "weight_decay": settings.weight_decay, **rate},
+        {"params": rest, "weight_decay": 0.0, **rate},
+    ]
 
 
 def make_schedule(settings: ScheduleSettings) -> schedules.Schedule:

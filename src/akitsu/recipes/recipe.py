@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from akitsu.errors import RecipeError, nearest
 from akitsu.files import write_text
@@ -14,6 +14,15 @@ from akitsu.files import write_text
 FOLDER = Path(__file__).parent
 
 SizeHW = tuple[int, int]
+
+
+def _several(value: object) -> object:
+    """One text stands for a list of one."""
+    return [value] if isinstance(value, str) else value
+
+
+# Globs on the names of parameters; a single one needs no brackets.
+Globs = Annotated[tuple[str, ...], BeforeValidator(_several)]
 
 
 class Section(BaseModel):
@@ -42,7 +51,14 @@ class DataSettings(Section):
 
 
 class ModelSettings(BaseModel):
-    """Which network, on what input; every further key is an option of the network."""
+    """Which network, on what input; every further key is an option of the network.
+
+    `pretrained` are weights to begin with: a file, true for those of the library that the network
+    is from, or "auto" for these where they can be had. With weights the name may be "auto", too,
+    and the head may begin as a regression on their features ("fitted").
+    `freeze` are globs on the names of parameters that do not learn, `unfreeze` says of some of
+    them after which part of the run they do.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
 
@@ -50,6 +66,10 @@ class ModelSettings(BaseModel):
     input_hw: SizeHW
     channels: Literal[1, 3] = 3
     pad_value: int = Field(default=114, ge=0, le=255)
+    pretrained: str | bool | None = None
+    head: Literal["new", "fitted"] = "new"
+    freeze: Globs = ()
+    unfreeze: tuple[tuple[Annotated[float, Field(gt=0, lt=1)], str], ...] = ()
 
     @property
     def options(self) -> dict[str, Any]:
@@ -57,14 +77,27 @@ class ModelSettings(BaseModel):
         return dict(self.model_extra or {})
 
 
+class GroupSettings(Section):
+    """Parameters that learn at a rate of their own."""
+
+    match: Globs
+    lr_scale: float = Field(default=1.0, gt=0)
+
+
 class OptimizerSettings(Section):
-    """The optimizer; biases and normalisation weights are not decayed."""
+    """The optimizer; biases and normalisation weights are not decayed.
+
+    `backbone_lr_scale` is what the learning rate is multiplied by for all but the head; `groups`
+    says more: each parameter has to fall in exactly one.
+    """
 
     name: Literal["adamw", "adam", "sgd"] = "adamw"
     lr: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=0.05, ge=0)
     momentum: float = Field(default=0.9, ge=0, lt=1)
     clip_norm: float | None = Field(default=None, gt=0)
+    backbone_lr_scale: float | None = Field(default=None, gt=0)
+    groups: list[GroupSettings] = []
 
 
 class ScheduleSettings(Section):
@@ -148,6 +181,7 @@ class Recipe(Section):
     name: str = ""
     description: str = ""
     task: Literal["classification", "detection", "segmentation"]
+    method: Literal["gradient", "few-shot"] = "gradient"
     data: DataSettings = DataSettings()
     model: ModelSettings
     loss: dict[str, float | str] = {}

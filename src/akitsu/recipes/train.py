@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
+from torch import Tensor
 
 from akitsu import __version__
 from akitsu.data.formats.findings import Finding, raise_if_broken
@@ -17,13 +19,15 @@ from akitsu.data.streamed import Pictures
 from akitsu.errors import RecipeError
 from akitsu.files import write_json, write_text
 from akitsu.models import registry
-from akitsu.recipes import directory
+from akitsu.recipes import directory, few_shot
 from akitsu.recipes.assemble import hang_extensions, load_pictures, make_updater
-from akitsu.recipes.engine import make_fabric, make_schedule
+from akitsu.recipes.engine import is_first_process, make_fabric, make_schedule
 from akitsu.recipes.finish import finish
+from akitsu.recipes.pretraining import AUTO, begin_with, card_with, settle, weights_of
 from akitsu.recipes.recipe import Recipe
 from akitsu.recipes.trained import build_network, open_run, read_split, reader_options
 from akitsu.runtime.card import ModelCard
+from akitsu.tasks.network import Network
 from akitsu.tasks.task import make_task
 from akitsu.training.interrupts import TerminatedError
 from akitsu.training.processes import in_the_first, one_voice
@@ -32,6 +36,8 @@ from akitsu.training.trainer import Trainer
 from akitsu.training.weights import save_weights
 
 Say = Callable[[str], object]
+Weights = Mapping[str, Tensor]
+Facts = dict[str, Any]
 
 
 def train(
@@ -90,6 +96,8 @@ def _train(
     force: bool,
     extend: Callable[[Trainer], object] | None,
 ) -> Path:
+    recipe = in_the_first(fabric, lambda: settle(recipe, say=say))
+    _check_names(recipe)
     format_name = in_the_first(fabric, lambda: check(recipe, say)).name
     training_set = read_split(recipe, recipe.data.train)
     validation_set = read_split(recipe, recipe.data.validation)
@@ -98,32 +106,24 @@ def _train(
 
     pictures = load_pictures(recipe, training_set)
     card = make_card(recipe, pictures, format_name=format_name)
+    torch.manual_seed(recipe.seed)
+    card, network = _begin(recipe, card, say=say)
     if fabric.is_global_zero:
         write_text(folder / directory.CARD, card.to_json() + "\n")
-    torch.manual_seed(recipe.seed)
-    network = build_network(recipe, card)
     network.to(fabric.device).task.prepare(pictures)
-    updater = make_updater(recipe, network, pictures, fabric=fabric)
-    trainer = Trainer(updater, stop=recipe.stop, out=folder)
-    hang_extensions(trainer, recipe, network=network, validation_set=validation_set, card=card)
-    if extend is not None:
-        extend(trainer)
-    if resumed:
-        iteration = resume(trainer, folder / "snapshots", warn=say)
-        if iteration:
-            say(f"{folder}: resumed at iteration {iteration} of {trainer.last_iteration}")
-    _run(trainer, say)
-    if trainer.stopped is not None:
-        say(f"stopped at iteration {updater.iteration}: {trainer.stopped}")
-
-    facts = {
-        "seed": recipe.seed,
-        "engine": chosen,
-        "training_seconds": round(trainer.elapsed_s, 1),
-        "seconds_before_training": round(monotonic() - started_at_s - trainer.elapsed_s, 1),
-    }
-
-    weights = updater.best_weights()
+    if recipe.method == "few-shot":
+        weights, facts = _fit_once(recipe, network, pictures, folder, say=say)
+    else:
+        if recipe.model.head == "fitted":
+            _fit_head(recipe, network, pictures, say=say)
+        updater = make_updater(recipe, network, pictures, fabric=fabric)
+        trainer = Trainer(updater, stop=recipe.stop, out=folder)
+        hang_extensions(trainer, recipe, network=network, validation_set=validation_set, card=card)
+        if extend is not None:
+            extend(trainer)
+        weights, facts = _train_on(trainer, resumed=resumed, say=say)
+    before = round(monotonic() - started_at_s - facts["training_seconds"], 1)
+    facts = {"seed": recipe.seed, "engine": chosen, **facts, "seconds_before_training": before}
 
     def end() -> None:
         save_weights(weights, folder / "final.safetensors")
@@ -132,6 +132,53 @@ def _train(
 
     in_the_first(fabric, end)
     return folder
+
+
+def _begin(recipe: Recipe, card: ModelCard, *, say: Say) -> tuple[ModelCard, Network]:
+    """The network as it is before the first step, and a card that says how it normalises."""
+    found = weights_of(recipe)
+    if found is not None:
+        card = card_with(card, found)
+    network = build_network(recipe, card)
+    if found is not None:
+        say(begin_with(network, found))
+    return card, network
+
+
+def _train_on(trainer: Trainer, *, resumed: bool, say: Say) -> tuple[Weights, Facts]:
+    """Train to the end, from the newest snapshot where there is one."""
+    if resumed:
+        iteration = resume(trainer, trainer.out / "snapshots", warn=say)
+        if iteration:
+            say(f"{trainer.out}: resumed at iteration {iteration} of {trainer.last_iteration}")
+    _run(trainer, say)
+    if trainer.stopped is not None:
+        say(f"stopped at iteration {trainer.updater.iteration}: {trainer.stopped}")
+    return trainer.updater.best_weights(), {"training_seconds": round(trainer.elapsed_s, 1)}
+
+
+def _fit_head(recipe: Recipe, network: Network, pictures: Pictures, *, say: Say) -> few_shot.Fit:
+    mirror, input_hw = recipe.augment.flip > 0, recipe.model.input_hw
+    return few_shot.fit_head(network, pictures, input_hw=input_hw, mirror=mirror, say=say)
+
+
+def _fit_once(
+    recipe: Recipe, network: Network, pictures: Pictures, folder: Path, *, say: Say
+) -> tuple[Weights, Facts]:
+    """Fit the head on frozen features; there is nothing to resume, it takes seconds."""
+    started_at_s = monotonic()
+    fit = _fit_head(recipe, network, pictures, say=say)
+    weights = network.model.state_dict()
+    if is_first_process():
+        save_weights(weights, folder / directory.WEIGHTS)
+        if fit.accuracies:
+            few_shot.draw(fit, folder / few_shot.PICTURE)
+    return weights, {
+        "training_seconds": round(monotonic() - started_at_s, 1),
+        "features": fit.features,
+        "strength": fit.strength,
+        "cross_validated_accuracy": fit.accuracy,
+    }
 
 
 def _run(trainer: Trainer, say: Say) -> None:
@@ -152,8 +199,9 @@ def _run(trainer: Trainer, say: Say) -> None:
 
 def _check_names(recipe: Recipe) -> None:
     """A wrong key shall cost no reading of pictures."""
-    registry.entry(recipe.model.name, task=recipe.task)
-    registry.require_options(recipe.model.name, recipe.model.options)
+    if recipe.model.name != AUTO:
+        registry.entry(recipe.model.name, task=recipe.task)
+        registry.require_options(recipe.model.name, recipe.model.options)
     make_task(recipe.task, recipe.loss)
     make_schedule(recipe.schedule)
 

@@ -82,7 +82,11 @@ class Loaded:
 
     def __str__(self) -> str:
         text = f"{len(self.taken)} of {len(self.taken) + len(self.missing)} tensors loaded"
-        for names, words in ((self.left_out, "left out"), (self.missing, "begin anew")):
+        if self.left_out == self.missing:
+            said = [(self.missing, "of another shape, and begin anew")]
+        else:
+            said = [(self.left_out, "left out"), (self.missing, "begin anew")]
+        for names, words in said:
             if names:
                 text += f"; {words}: {_listed(names)}"
         return text

@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from akitsu.errors import TrainingError, nearest
 from akitsu.training.extension import Extension, Priority
+from akitsu.training.finetune import hold, release
 from akitsu.training.triggers import TIE, interval
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Freeze(Extension):
     step, no momentum, no weight decay, and no state until it learns, so that Adam's correction
     for its first steps begins when they do. The parameters belong in the optimizer from the start.
     BatchNorm layers of a frozen part normalise with the statistics that they came with, and leave
-    them alone. Dropout goes on.
+    them alone, whoever calls `model.train()` meanwhile. Dropout goes on.
 
     What is frozen follows from the iteration alone: there is nothing that a resume could lose. At
     the end of a run the model is as trainable as it came.
@@ -137,13 +138,13 @@ class _Part:
             parameter.requires_grad = requires_grad
             parameter.grad = None  # one left from before would be stepped along again and again
         for layer in self.layers:
-            layer.eval()
+            hold(layer)
 
     def thaw(self) -> None:
         for parameter in self.parameters:
             parameter.requires_grad = True
         for layer in self.layers:
-            layer.train()
+            release(layer)
 
 
 def _holds(name: str, key: str) -> bool:
@@ -151,7 +152,9 @@ def _holds(name: str, key: str) -> bool:
 
 
 def _require_part(model: nn.Module, name: str) -> None:
-    if not any(_holds(name, key) for key, _ in model.named_parameters()):
+    keys = [key for key, _ in model.named_parameters()]
+    keys += [key for key, module in model.named_modules() if isinstance(module, _NormBase)]
+    if not any(_holds(name, key) for key in keys):
         names = [key for key, _ in model.named_modules() if key]
         parts = ", ".join(key for key, _ in model.named_children())
         raise TrainingError(
