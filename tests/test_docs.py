@@ -37,7 +37,7 @@ OUTSIDE = ("https://", "http://")
 
 # As cli.py finds them: a file beside them without a function of its name is no verb.
 VERBS = [
-    module.name
+    module.name.rstrip("_")
     for module in pkgutil.iter_modules(verbs.__path__)
     if hasattr(importlib.import_module(f"{verbs.__name__}.{module.name}"), module.name)
 ]

@@ -22,7 +22,10 @@ CommandLineError: Any = typer.BadParameter.__mro__[2]
 
 
 def make_app() -> typer.Typer:
-    """All verbs of `akitsu.verbs`, each a function named like its file."""
+    """All verbs of `akitsu.verbs`, each a function named like its file.
+
+    A verb that is a word of Python has an underscore behind its name there, as `import_`.
+    """
     app = typer.Typer(
         name="akitsu",
         help="From labelled pictures to the robot: what is it, where is it, what shape is it.",
@@ -40,7 +43,7 @@ def make_app() -> typer.Typer:
             continue
         example = getattr(module, "EXAMPLE", "")
         app.command(
-            name=module_info.name,
+            name=module_info.name.rstrip("_"),
             help=_help(verb.__doc__ or "", example),
             short_help=(verb.__doc__ or "").strip().partition("\n")[0],
         )(verb)

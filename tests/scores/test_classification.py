@@ -51,6 +51,32 @@ def test_the_accuracy_is_that_of_torchmetrics():
     assert values["accuracy"] == pytest.approx(float(expected), abs=1e-6)
 
 
+def test_of_many_classes_the_truth_may_be_among_the_first_five():
+    """Twelve classes, the probabilities falling: the truth is fifth, sixth, first and last."""
+    falling = np.arange(12, 0, -1) / 78
+    scores = ClassificationScores([f"class {number}" for number in range(12)])
+    scores.add_batch(np.tile(falling, (4, 1)), np.array([4, 5, 0, 11]))
+
+    metrics = scores.metrics(rounds=50)
+
+    assert metrics["top5_accuracy"].value == pytest.approx(0.5)
+    assert metrics["accuracy"].value == pytest.approx(0.25)
+
+
+def test_of_equal_probabilities_the_first_count_as_the_most_probable():
+    scores = ClassificationScores([f"class {number}" for number in range(20)])
+    scores.add_batch(np.full((20, 20), 0.05), np.arange(20))
+
+    assert scores.values()["top5_accuracy"] == pytest.approx(5 / 20)
+
+
+def test_of_ten_classes_five_guesses_are_not_scored():
+    scores = ClassificationScores([f"class {number}" for number in range(10)])
+    scores.add_batch(np.full((1, 10), 0.1), np.array([3]))
+
+    assert "top5_accuracy" not in scores.values()
+
+
 def test_the_confusion_matrix_is_that_of_scikit_learn():
     probabilities, labels = planted()
 

@@ -52,3 +52,13 @@ def test_rows_put_the_whole_before_the_classes_and_losses_are_no_per_cent():
 def test_an_unknown_metric_is_shown_by_its_own_name():
     assert title("some_new_score") == "some new score"
     assert title("recall/cat") == "recall of cat"
+
+
+@pytest.mark.parametrize(("absent", "shown"), [(20, 22), (21, 2)])
+def test_many_classes_without_pictures_are_left_out_of_the_table(absent, shown):
+    metrics = {"accuracy/seen": HALF} | {f"accuracy/{n}": UNDEFINED for n in range(absent)}
+
+    listed = rows(metrics | {"accuracy": HALF})
+
+    assert len(listed) == shown
+    assert [row.name for row in listed[:2]] == ["accuracy", "accuracy of seen"]

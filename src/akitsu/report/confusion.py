@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 # Beyond this many classes the cells are too small for numbers, and the colour must do.
 MOST_WRITTEN = 25
+
+# Beyond so many even the colours are too small, and the most confused classes must do.
+MOST_DRAWN = 100
 UNITS = (("k", 1e3), ("M", 1e6), ("G", 1e9), ("T", 1e12))
 
 
@@ -59,6 +62,28 @@ def draw_confusion(
         bar.outline.set_visible(False)
         if k <= MOST_WRITTEN:
             _write(axes, matrix, shares)
+
+
+def most_confused(
+    matrix: NDArray[np.integer], classes: Sequence[str], *, most: int = MOST_WRITTEN
+) -> tuple[NDArray[np.integer], list[str]]:
+    """The matrix of the classes with the most mistakes, given or received, in their own order.
+
+    Args:
+        matrix: (K, K) counts; rows are the truth.
+        classes: K names.
+        most: How many to keep.
+
+    Example:
+        >>> counts = np.array([[9, 0, 0], [0, 1, 2], [0, 0, 1]])
+        >>> matrix, names = most_confused(counts, "abc", most=2)
+        >>> names, matrix.tolist()
+        (['b', 'c'], [[1, 2], [0, 1]])
+    """
+    wrong = np.asarray(matrix) * (1 - np.eye(len(classes), dtype=np.int64))
+    mistakes = wrong.sum(0) + wrong.sum(1)
+    kept = np.sort(np.argsort(-mistakes, kind="stable")[:most])
+    return matrix[np.ix_(kept, kept)], [classes[index] for index in kept]
 
 
 def _label(axes: Axes, classes: Sequence[str]) -> None:

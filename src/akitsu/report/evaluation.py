@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from akitsu.data.sample import Dataset, Sample
 from akitsu.report.bars import draw_bars
-from akitsu.report.confusion import draw_confusion
+from akitsu.report.confusion import MOST_DRAWN, draw_confusion, most_confused
 from akitsu.report.curves import draw_precision_recall
 from akitsu.report.page import Picture
 from akitsu.report.worst import Entry, draw_worst
@@ -65,9 +65,7 @@ def draw_evaluation(
         )
     else:
         what = "pictures" if isinstance(scores, ClassificationScores) else "pixels"
-        draw_confusion(
-            folder / "confusion.png", scores.confusion, classes=scores.classes, counted=what
-        )
+        _draw_confusion(folder / "confusion.png", scores, counted=what)
         pictures.append(
             Picture(
                 "What was taken for what",
@@ -79,6 +77,16 @@ def draw_evaluation(
         pictures.append(_draw_bars(folder, scores, metrics))
     pictures.append(_draw_worst(folder, scores, dataset, recognize))
     return pictures
+
+
+def _draw_confusion(path: Path, scores: Scores, *, counted: str) -> None:
+    assert not isinstance(scores, DetectionScores)
+    matrix: NDArray[np.integer] = scores.confusion
+    classes, title = scores.classes, ""
+    if len(classes) > MOST_DRAWN:
+        matrix, classes = most_confused(matrix, classes)
+        title = f"The {len(classes)} most confused of {len(scores.classes)} classes, in {counted}"
+    draw_confusion(path, matrix, classes=classes, counted=counted, title=title)
 
 
 def _draw_bars(folder: Path, scores: Scores, metrics: dict[str, Estimate]) -> Picture:

@@ -15,6 +15,9 @@ from akitsu.scores.interval import Estimate, Weights, bootstrap
 
 # A float32 probability of 0 would cost infinity; its rounding step is the least that it can mean.
 LEAST_PROBABILITY = float(np.finfo(np.float32).eps)
+
+# With ten classes or fewer, five guesses are no feat.
+LEAST_CLASSES_FOR_TOP5 = 10
 # Of the calibration error, by confidence.
 BINS = 15
 
@@ -112,6 +115,8 @@ class ClassificationScores:
     def metrics(self, *, rounds: int = 1000, seed: int = 0) -> dict[str, Estimate]:
         """`accuracy`, `log_loss`, `calibration_error`, and `accuracy/<class>`.
 
+        Of more than 10 classes also `top5_accuracy`: the truth is among the five most probable.
+
         The calibration error is the expected one of Guo et al. (arXiv:1706.04599, equation 3) with
         15 bins: how far the probability of the answer is from the share of right ones, on average.
         `accuracy/<class>` is the part of a class that was found; without pictures it is NaN.
@@ -140,7 +145,17 @@ class ClassificationScores:
             predicted=np.array(self._predicted, np.int64),
             loss=np.array(self._loss, np.float64),
             confidence=np.array(self._confidence, np.float64),
+            in_top5=self._in_top5() if len(self.classes) > LEAST_CLASSES_FOR_TOP5 else None,
         )
+
+    def _in_top5(self) -> NDArray[np.float64]:
+        """(N,) 1 where the truth is among the five most probable; of equal ones, the first five."""
+        probabilities, rows = self.probabilities, np.arange(len(self))
+        own = probabilities[rows, self.labels][:, None]
+        earlier = np.arange(len(self.classes)) < self.labels[:, None]
+        ahead = (probabilities > own) | ((probabilities == own) & earlier)
+        in_top5: NDArray[np.float64] = (ahead.sum(1) < 5).astype(np.float64)
+        return in_top5
 
     def _check(
         self,
@@ -179,11 +194,13 @@ class _Statistic:
         predicted: NDArray[np.int64],
         loss: NDArray[np.float64],
         confidence: NDArray[np.float64],
+        in_top5: NDArray[np.float64] | None,
     ) -> None:
         self.classes, self.labels, self.loss = classes, labels, loss
         self.right = (labels == predicted).astype(np.float64)
         self.bins = np.minimum((confidence * BINS).astype(np.int64), BINS - 1)
         self.excess = confidence - self.right
+        self.in_top5 = in_top5
 
     def __call__(self, weights: Weights) -> dict[str, float]:
         k = len(self.classes)
@@ -195,10 +212,9 @@ class _Statistic:
             log_loss = weights @ self.loss / pictures.sum()
             excess = np.bincount(self.bins, weights * self.excess, minlength=BINS)
             calibration_error = np.abs(excess).sum() / pictures.sum()
-        scores = {
-            "accuracy": float(accuracy),
-            "log_loss": float(log_loss),
-            "calibration_error": float(calibration_error),
-        }
+        scores = {"accuracy": float(accuracy)}
+        if self.in_top5 is not None:
+            scores["top5_accuracy"] = float(weights @ self.in_top5 / weights.sum())
+        scores |= {"log_loss": float(log_loss), "calibration_error": float(calibration_error)}
         named = zip(self.classes, per_class.tolist(), strict=True)
         return scores | {f"accuracy/{name}": value for name, value in named}

@@ -10,6 +10,7 @@ from akitsu.scores.interval import Estimate
 
 TITLES = {
     "accuracy": "accuracy",
+    "top5_accuracy": "top-5 accuracy",
     "log_loss": "log loss",
     "calibration_error": "calibration error",
     "map50": "mAP at IoU .50",
@@ -21,6 +22,9 @@ TITLES = {
     "frequency_weighted_iou": "frequency-weighted IoU",
 }
 CLASS_TITLES = {"accuracy": "accuracy", "map50": "AP at IoU .50", "iou": "IoU"}
+# Beyond so many classes without pictures their rows are left out: the set was made for others.
+MOST_ABSENT = 20
+
 # Everything else is a share of one, and reads best in per cent.
 NOT_SHARES = {"log_loss"}
 
@@ -68,11 +72,16 @@ def metrics_document(task: str, n: int, metrics: Mapping[str, Estimate]) -> dict
 def rows(metrics: Mapping[str, Estimate]) -> list[Row]:
     """The table for a terminal or a page: the scores over all classes first, then class by class.
 
+    Of many classes only those are listed that have pictures.
+
     Example:
         >>> rows({"accuracy": Estimate(0.931, 0.918, 0.943, 900)})
         [Row(name='accuracy', value='93.10 %', interval='91.80–94.30')]
     """
-    ordered = sorted(metrics, key=lambda key: "/" in key)  # stable: each part keeps its order
+    absent = {key for key, each in metrics.items() if "/" in key and each.value != each.value}
+    left_out = absent if len(absent) > MOST_ABSENT else set()
+    # Stable: each part keeps its order.
+    ordered = sorted((key for key in metrics if key not in left_out), key=lambda key: "/" in key)
     return [Row(title(key), *_texts(key, metrics[key])) for key in ordered]
 
 

@@ -24,7 +24,13 @@ def evaluate(
     data: Annotated[
         Path | None, typer.Option(help="Labelled pictures, or a table; a run knows its own.")
     ] = None,
-    split: Annotated[str, typer.Option(help="Which part of the set.")] = "val",
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Which part of the set; by default val, or all of an undivided set that a model "
+            "file has not learned from."
+        ),
+    ] = None,
     format: Annotated[
         str | None, typer.Option(help="The set's format; by default that of the training data.")
     ] = None,
@@ -91,6 +97,7 @@ def evaluate(
     from akitsu.scores.table import metrics_document
     from akitsu.verbs.shown import show_metrics
 
+    split = split or _usual_split(recognizer, data, format=format)
     predict, card, dataset, recognize = _open(
         target, recognizer, data=data, split=split, format=format
     )
@@ -155,6 +162,19 @@ def _open(
     name = format or card.data.get("format")
     dataset = read(data, split, format=name, options=options)
     return recognizer.predict_inputs, card, dataset, recognizer
+
+
+def _usual_split(recognizer: Recognizer | None, data: Path | None, *, format: str | None) -> str:
+    """Validation pictures, or all where none were cut off for the training of this model."""
+    if recognizer is None or recognizer.card.data:
+        return "val"
+    from akitsu.data.formats.registry import find_reader
+    from akitsu.data.formats.splits import EIGHTH_SPLITS
+
+    splits = find_reader(data, format).splits(data or Path())
+    if splits == EIGHTH_SPLITS:
+        return "all"
+    return splits[0] if len(splits) == 1 else "val"
 
 
 def _place(target: Path, output: Path | None, *, split: str) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from akitsu.data.formats.findings import Finding
@@ -64,6 +64,49 @@ def examine_classes(
         if len(names) > 1
     ]  # fmt: skip
     return findings
+
+
+def listed_names(file: Path) -> list[str]:
+    """The class names of a text file with one a line, in order.
+
+    Raises:
+        DataError: If it cannot be read, is not UTF-8, names none, or names one twice.
+    """
+    try:
+        names = _lines(file)
+    except OSError as error:
+        reason = (error.strerror or "cannot be read").lower()
+        raise DataError(reason, where=file, do="name a text file, one class a line") from error
+    if not names:
+        raise DataError("no class name in it", where=file, do="write one class a line")
+    return _different(names, where=str(file))
+
+
+def class_index(name: str, classes: Mapping[str, int]) -> int | None:
+    """Which class a label means: spelled the same, or but for case, spaces and underscores.
+
+    Args:
+        name: As it stands in a label.
+        classes: `class_indices` of the class names.
+
+    Example:
+        >>> class_index("water_ouzel", class_indices(["tench", "water ouzel"]))
+        1
+        >>> class_index("ouzel", class_indices(["tench", "water ouzel"])) is None
+        True
+    """
+    return classes.get(name, classes.get(_plain(name)))
+
+
+def class_indices(classes: Sequence[str]) -> dict[str, int]:
+    """Indices by name, and by plain name where that is one class's alone; for `class_index`."""
+    plain = Counter(map(_plain, classes))
+    indices = {_plain(name): i for i, name in enumerate(classes) if plain[_plain(name)] == 1}
+    return indices | {name: index for index, name in enumerate(classes)}
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.casefold().replace("_", " ").split())
 
 
 def _normalised(name: str) -> str:
