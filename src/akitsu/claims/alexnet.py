@@ -50,12 +50,12 @@ def two_towers(*, idea: bool = True) -> Evidence:
 
     def draw(figure: Figure) -> None:
         left, middle, right = figure.subplots(1, 3, width_ratios=(1, 1, 1.2))
-        _draw_errors(left, fixed, title="Learned as they are")
-        name = "Learned from crops" if idea else "Learned as they are (idea off)"
+        _draw_errors(left, fixed, title="Error, learned as they are")
+        name = "Error, learned from crops" if idea else "Error, idea off"
         _draw_errors(middle, cropped, title=name)
         heard = [_heard(model, layer) for layer in MIXES]
         right.bar([f"conv{layer}" for layer in MIXES], heard, color=COLOURS[0])
-        right.set(title="Gradient from the other tower", ylabel="mean of absolute values")
+        right.set(title="From the other tower", ylabel="mean absolute gradient")
 
     return Evidence(
         (
@@ -71,8 +71,9 @@ def two_towers(*, idea: bool = True) -> Evidence:
         ),
         draw,
         limits=f"The error is that of a small network with dropout, from {LEARNED_FROM} digits of "
-        "8 x 8 pixels. That ReLU learns faster than tanh (the paper's figure 1) does not show at "
-        "this size: with the best rate for each, tanh is as fast.",
+        "8 x 8 pixels. On digits that were not moved, crops have a price here: 10 % error instead "
+        "of 6 %. That ReLU learns faster than tanh (the paper's figure 1) does not show at this "
+        "size: with the best rate for each, tanh is as fast.",
     )
 
 

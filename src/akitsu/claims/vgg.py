@@ -67,8 +67,8 @@ def small_convolutions(*, idea: bool = True) -> Evidence:
                 for layers, view in enumerate(views, start=1)
             ),
             at_most("weights of the stack, as a share of one 7 x 7 convolution", share, 27 / 49),
-            at_most("parameters of a small network of it, as a share", whole, 1.05),
-            at_most("its training loss, as a share", ratios, 0.75),
+            at_most("parameters of a network of stacks, as a share of one of 7 x 7", whole, 1.05),
+            at_most("its training loss, as a share of the other network's", ratios, 0.75),
             *_dense(),
         ),
         draw,
