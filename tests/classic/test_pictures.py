@@ -20,11 +20,12 @@ SEPALS = ["sepal length (cm)", "sepal width (cm)"]
 LABELS = np.array([0, 0, 1, 1])
 
 
-def drawn(**options):
+def drawn(along=0, **options):
+    """The square of four rows, with class 1 beyond the middle of one axis."""
     axes = Figure().subplots()
     draw_regions(
         axes,
-        lambda points: (points[:, 0] > 0.5).astype(int),
+        lambda points: (points[:, along] > 0.5).astype(int),
         SQUARE,
         LABELS,
         classes=["left", "right"],
@@ -51,6 +52,15 @@ def test_a_region_has_a_pale_colour_of_the_class_that_is_named_there():
     assert nearest_colour(1 - (1 - right) / 0.28) == 1
     border = np.flatnonzero((pixels[middle] != left).any(axis=1))[0]
     assert border == pytest.approx(len(pixels) / 2, abs=1)
+
+
+def test_up_is_up():
+    (image,) = drawn(along=1).images
+    (across,) = drawn().images
+
+    pixels = np.moveaxis(image.get_array(), 0, 1)
+    np.testing.assert_array_equal(pixels, across.get_array())
+    assert image.origin == "lower"
 
 
 def test_rows_of_the_test_have_a_ring_and_wrong_ones_a_cross():
