@@ -53,8 +53,7 @@ def open_model(path: Path, *, threads: int) -> OpenModel:
         ModelFileError: If the file is missing, broken, not made by akitsu, keeps weights in other
             files, or its graph does not fit its card.
     """
-    content = _content(path)
-    _refuse_external_data(content, path)
+    content = checked_content(path)
     session = _session(content, path=path, threads=threads)
     try:
         card = _card(session, path)
@@ -62,6 +61,17 @@ def open_model(path: Path, *, threads: int) -> OpenModel:
         return OpenModel(session, card, _largest_batch(session, card=card, path=path))
     except UnicodeDecodeError as error:  # names and metadata are decoded when asked for
         raise _broken(str(error), path) from error
+
+
+def checked_content(path: Path) -> bytes:
+    """The bytes of an ONNX file, of anybody's, that keeps nothing in other files.
+
+    Raises:
+        ModelFileError: If the file is missing, broken, or keeps weights in other files.
+    """
+    content = _content(path)
+    _refuse_external_data(content, path)
+    return content
 
 
 def _content(path: Path) -> bytes:
