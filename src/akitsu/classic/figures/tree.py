@@ -8,8 +8,9 @@ import numpy as np
 
 from akitsu.classic.classifiers import build
 from akitsu.classic.figures.impurities import entropy, gain
-from akitsu.classic.figures.petals import AXES, petals
+from akitsu.classic.figures.petals import petals
 from akitsu.classic.figures.registry import Drawn, classic_figure
+from akitsu.classic.problem import PETALS
 from akitsu.report.figures import COLOURS
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def tree() -> Drawn:
     flowers = petals()
     fitted = flowers.fit(build("decision-tree"))
     model = fitted["model"]
-    looks = {"feature_names": AXES, "class_names": flowers.classes, "rounded": True}
+    looks = {"feature_names": PETALS, "class_names": flowers.classes, "rounded": True}
 
     def draw(figure: Figure) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
