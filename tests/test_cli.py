@@ -63,7 +63,8 @@ def test_every_verb_explains_itself_with_an_example(verb, capsys):
 def test_every_file_of_verbs_is_a_verb_or_helps_one():
     files = {module.name.rstrip("_") for module in pkgutil.iter_modules(verbs.__path__)}
 
-    assert files - set(VERBS) == {"bulk_output", "feature_rows", "shown", "shown_seeds"}
+    helpers = {"bulk_output", "class_maps", "dissection", "feature_rows", "shown", "shown_seeds"}
+    assert files - set(VERBS) == helpers
 
 
 def test_a_mistake_is_a_sentence_and_with_debug_a_traceback_too(tmp_path, capsys):
