@@ -81,7 +81,7 @@ def test_each_unit_is_named_by_what_it_sees(folder, tmp_path, capfd):
     assert document["unique_detectors"] == 2
     assert json.loads((output / "units.json").read_text()) == document
     with Image.open(output / "units.png") as picture:
-        assert picture.width > 400
+        assert picture.width > picture.height > 400  # 4 pictures of 3 units
 
 
 def test_the_table_lists_the_concepts_and_says_where_the_pictures_are(folder, capfd):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from akitsu.runtime.letterbox import fit_mask
 from akitsu.runtime.recognizer import prepare_inputs
 
 # How dark a picture is shown where a unit is off.
-SHADE = 0.3
+SHADE = 0.4
 
 Frame = NDArray[np.uint8]
 
@@ -49,15 +50,24 @@ class RunDissection:
         trained: The run; of any task.
         layer: A layer of its network, as `akitsu evaluate --dissect` names it.
         concepts: A segmentation set: its classes are the concepts.
+        progress: Hands the indices of a pass on, one by one, as a progress bar does.
 
     Raises:
         DataError: If the set has no masks.
     """
 
-    def __init__(self, trained: Trained, layer: str, concepts: Dataset) -> None:
+    def __init__(
+        self,
+        trained: Trained,
+        layer: str,
+        concepts: Dataset,
+        *,
+        progress: Callable[[Sequence[int]], Iterable[int]] = iter,
+    ) -> None:
         if not len(concepts) or concepts[0].mask is None:
             raise DataError("the concepts are pictures without masks", do="name a segmentation set")
         self.trained, self.layer, self.concepts = trained, layer, concepts
+        self._indices = partial(progress, range(len(concepts)))
 
     def dissect(self, *, quantile: float, iou_threshold: float) -> Dissection:
         """Compare every unit with every concept.
@@ -77,10 +87,13 @@ class RunDissection:
         )
 
     def show(self, found: Dissection, *, units: int, pictures: int) -> list[UnitPictures]:
-        """The units of the highest overlaps, each with the pictures that excite it most."""
+        """The best unit of each concept, highest overlap first, and the pictures it likes best."""
         labels, values = found.best()
-        best = values.argsort(descending=True, stable=True)[:units].tolist()
-        peaks = torch.cat([self._maps(i)[:, best].amax((2, 3)) for i in range(len(self.concepts))])
+        first: dict[int, int] = {}
+        for unit in values.argsort(descending=True, stable=True).tolist():
+            first.setdefault(int(labels[unit]), unit)
+        best = list(first.values())[:units]
+        peaks = torch.cat([self._maps(i)[:, best].amax((2, 3)) for i in self._indices()])
         order = peaks.argsort(dim=0, descending=True, stable=True)[:pictures]  # (pictures, units)
         return [
             UnitPictures(
@@ -93,7 +106,7 @@ class RunDissection:
         ]
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
-        for index in range(len(self.concepts)):
+        for index in self._indices():
             sample = self.concepts[index]
             assert sample.mask is not None
             inputs, (fit,) = prepare_inputs([sample.image], card=self.trained.card)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,7 @@ def dissect_run(
     from akitsu.report.units import draw_units
 
     place = output or run / f"dissection-{layer}"
-    task = RunDissection(open_run(run), layer, read(concepts, split))
+    task = RunDissection(open_run(run), layer, read(concepts, split), progress=_progress)
     with whole_folder(place, force=force or output is None) as folder:
         found = task.dissect(quantile=quantile, iou_threshold=IOU_THRESHOLD)
         shown = task.show(found, units=SHOWN_UNITS, pictures=SHOWN_PICTURES)
@@ -65,6 +66,20 @@ def dissect_run(
         typer.echo(json.dumps(document, ensure_ascii=False))
     else:
         _show(document, place)
+
+
+def _progress(indices: Sequence[int]) -> Iterable[int]:
+    from rich.console import Console
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return track(
+        indices,
+        description="dissecting",
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
 
 
 def _document(found: Dissection, layer: str, *, quantile: float) -> dict[str, Any]:
