@@ -13,12 +13,12 @@ from akitsu.classic.table import Table
 from akitsu.errors import TrainingError
 
 
-def mixed_problem(classes=2, scale=1.0):
+def mixed_problem(classes=2, offset=0.0):
     """120 rows of two numbers and a colour; the classes overlap."""
     rng = np.random.default_rng(0)
     kinds = np.arange(120) % classes
     columns = {
-        "length": (rng.normal(size=120) + kinds) * scale,
+        "length": rng.normal(size=120) + kinds + offset,
         "width": np.round(rng.normal(size=120), 1),
         "colour": np.array(["red" if k else "blue" for k in rng.integers(0, 2, 120)], object),
         "kind": np.array([f"k{kind}" for kind in kinds], object),
@@ -29,7 +29,7 @@ def mixed_problem(classes=2, scale=1.0):
 PROBLEMS = {
     "iris": lambda: iris_problem(folds=2),
     "two classes and a text": mixed_problem,
-    "numbers that float32 cannot tell apart": lambda: mixed_problem(classes=4, scale=1e-9),
+    "numbers that float32 cannot tell apart": lambda: mixed_problem(classes=4, offset=1e9),
 }
 
 
