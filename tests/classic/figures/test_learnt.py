@@ -67,6 +67,16 @@ def test_the_first_question_gains_all_that_there_is_to_know_about_one_class():
     assert first_gain(model) == pytest.approx(1.5 - 0.5)
 
 
+def test_a_child_counts_by_its_share_of_the_flowers(written):
+    """Of 34, 32 and 39 flowers the first question takes the 34 away; 71 stay mixed."""
+    node, rest = np.array([34, 32, 39]) / 105, np.array([32, 39]) / 71
+    bits = [-float((shares * np.log2(shares)).sum()) for shares in (node, rest)]
+
+    gained = written("tree")["numbers"]["first_gain"]
+
+    assert gained == pytest.approx(bits[0] - 71 / 105 * bits[1])
+
+
 def test_a_small_forest_is_the_beginning_of_a_large_one():
     rng = np.random.default_rng(0)
     features, labels = rng.normal(size=(60, 2)), rng.integers(0, 3, 60)

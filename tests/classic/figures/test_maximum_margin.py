@@ -31,6 +31,13 @@ def test_bound_ones_stand_in_the_street_or_beyond_and_all_others_outside(fitted)
     assert (reach[others] >= 1 - 1e-4).all()
 
 
+def test_f_is_negative_on_the_side_of_the_first_class():
+    """Versicolor's petals are the larger, so f grows with the size of the petal."""
+    hard = street(petals(), (0, 1), c=1000.0)
+
+    assert (hard.weights > 0).all()
+
+
 def test_the_street_is_as_wide_as_the_gap_between_the_two_hulls():
     """An independent reference: the two nearest convex mixtures of the classes' flowers."""
     hard = street(petals(), (0, 1), c=1000.0)
