@@ -130,3 +130,10 @@ def test_the_paper_s_vgg_has_its_parameters_and_torchvision_s_numbers():
     assert {name: each.shape for name, each in convolutions.items()} == {
         name: ours[name].shape for name in convolutions
     }
+
+
+def test_evidence_against_a_class_is_not_in_its_box():
+    heat = torch.zeros(4, 4)
+    heat[1, 1], heat[3, 3] = 10, -90
+
+    assert cam_box(heat, size_hw=(4, 4)).tolist() == [1, 1, 2, 2]
