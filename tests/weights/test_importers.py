@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 
 import numpy as np
@@ -150,3 +151,21 @@ def test_a_mean_that_is_no_list_of_numbers_is_a_sentence(tmp_path, capsys, mean)
 
     assert run(["import", str(path), "--mean", mean]) == 2
     assert "--mean" in capsys.readouterr().err
+
+
+@pytest.mark.shared
+def test_the_published_squeezenet_scores_as_specified(shared_data, tmp_path, capsys):
+    """66 and 83 of 100 photos, and a loss of 1.690: decoder, channels, mean and crop at once."""
+    output = tmp_path / "squeezenet.onnx"
+    import_file(shared_data / "weights/squeezenet_v1.0_deep_compression.net", output)
+    command = ["evaluate", str(output), "--data", str(shared_data / "imagenet100"), "--json"]
+
+    assert run(command) == 0
+
+    document = json.loads(capsys.readouterr().out)
+    assert document["n"] == 100
+    assert document["metrics"]["accuracy"]["value"] == pytest.approx(0.66)
+    assert document["metrics"]["top5_accuracy"]["value"] == pytest.approx(0.83)
+    assert document["metrics"]["log_loss"]["value"] == pytest.approx(1.690, abs=0.002)
+    card = akitsu.load(output).card
+    assert (card.licence, card.classes[0], len(card.classes)) == ("BSD-2-Clause", "tench", 1000)
