@@ -82,7 +82,7 @@ class Loaded:
 
     def __str__(self) -> str:
         text = f"{len(self.taken)} of {len(self.taken) + len(self.missing)} tensors loaded"
-        if self.left_out == self.missing:
+        if set(self.left_out) == set(self.missing):
             said = [(self.missing, "of another shape, and begin anew")]
         else:
             said = [(self.left_out, "left out"), (self.missing, "begin anew")]
