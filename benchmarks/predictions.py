@@ -52,7 +52,9 @@ class Timed(Recognizer):
         return outputs
 
 recognizer = Timed(Path(network) / "model.onnx")
-submission.write_submission(recognizer, Path(table), Path(output))
+submission.write_submission(
+    recognizer.predict_inputs, Path(table), Path(output), card=recognizer.card
+)
 seconds = recognizer.seconds
 """
 

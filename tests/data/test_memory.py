@@ -133,7 +133,7 @@ def moved(box, dx, *, size=40):
         patch.setattr(memory, "draw_matrices", lambda *_, **__: shift)
         result = memory.augmented(
             batch,
-            Augmentation(),
+            Augmentation(shift=0.5),
             size_hw=(size, size),
             pad_value=0,
             chance=Chance(torch.Generator().manual_seed(0), 1),
@@ -242,3 +242,18 @@ def test_the_parts_of_a_batch_look_as_they_do_in_the_whole_of_it():
     parts = [seen(slice(0, 2)).images, seen(slice(2, 6)).images]
 
     assert torch.equal(torch.cat(parts), seen(slice(0, 6)).images)
+
+
+def test_without_augmentation_the_pictures_are_as_they_were():
+    images = torch.randint(256, (2, 1, 5, 7), dtype=torch.uint8)
+    masks = torch.randint(256, (2, 5, 7), dtype=torch.uint8)
+    chance = Chance(torch.Generator().manual_seed(0), 2)
+
+    result = memory.augmented(
+        Batch(images, masks=masks), Augmentation(), size_hw=(5, 7), pad_value=9.0, chance=chance
+    )
+
+    assert result.images.dtype == torch.float32
+    assert result.masks.dtype == torch.int64
+    assert torch.equal(result.images, images.float())
+    assert torch.equal(result.masks, masks.long())

@@ -76,7 +76,7 @@ def test_without_weights_a_small_network_begins_from_nothing_and_one_line_says_s
     settled = settle(load("photos"), say=said.append)
 
     assert settled.model.name == FROM_SCRATCH
-    assert (settled.model.pretrained, settled.model.head) == (None, "new")
+    assert (settled.model.pretrained, settled.model.new_head) == (None, "plain")
     assert settled.optimizer.backbone_lr_scale is None
     assert len(said) == 1
     assert said[0].startswith("no pretrained weights (it could not be fetched): shufflenet_v2_x0_5")

@@ -12,6 +12,7 @@ import pytest
 
 from akitsu.cli import run
 from akitsu.data.generated.digits_table import DigitsTable, digits_table
+from akitsu.runtime.recognizer import Recognizer
 
 TINY = ["model.input_hw=[8, 8]", "batch_size=64", "stop=[2, epoch]", "model.widths=[8, 16, 24]"]
 
@@ -246,3 +247,31 @@ def test_a_place_that_cannot_be_written_is_a_sentence(road, capfd, tmp_path):
     told = sentence(capfd, run(road.train(tmp_path / "file" / "run")))
 
     assert "choose another --out" in told
+
+
+def test_train_answers_a_table_with_the_weights_that_the_model_file_gets(road, tmp_path):
+    out = tmp_path / "run"
+
+    code = run(road.train(out, "--predict", str(road.table.test)))
+
+    assert code == 0
+    again = tmp_path / "again.csv"
+    assert run(["predict", str(out), str(road.table.test), "--output", str(again)]) == 0
+    assert (out / "submission.csv").read_text() == again.read_text()
+    assert (out / "submission-least-sure.png").is_file()
+
+
+def test_a_table_that_cannot_be_answered_is_told_before_the_training(road, tmp_path, capfd):
+    told = sentence(
+        capfd, run(road.train(tmp_path / "run", "--predict", str(tmp_path / "none.csv")))
+    )
+
+    assert "none.csv" in told
+    assert not (tmp_path / "run").exists()
+
+
+def test_the_model_file_says_the_temperature_at_which_its_probabilities_mean_what_they_say(road):
+    card = json.loads((road.run / "card.json").read_text())
+
+    assert card["temperature"] != 1
+    assert Recognizer(road.run / "model.onnx").card.temperature == card["temperature"]

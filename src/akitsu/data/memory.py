@@ -161,6 +161,13 @@ def augmented(
     seldom the object.
     """
     from_hw = (batch.images.shape[-2], batch.images.shape[-1])
+    if augmentation == Augmentation() and from_hw == size_hw:
+        # Nothing moves: a resampling would cost its time and give the same pixels.
+        return replace(
+            batch,
+            images=batch.images.float().contiguous(memory_format=torch.channels_last),
+            masks=None if batch.masks is None else batch.masks.to(torch.int64),
+        )
     matrices = draw_matrices(augmentation, chance, from_hw=from_hw, to_hw=size_hw)
     grid = sampling_grid(
         matrices,

@@ -95,7 +95,8 @@ def tour(out: Path, *, say: Say) -> Tour:
     ]
     what = _chapter("What is it", "digits", out / "what", settings=small, say=say)
     submission = out / "submission.csv"
-    write_submission(Recognizer(what.folder / directory.MODEL), table.test, submission)
+    reader = Recognizer(what.folder / directory.MODEL)
+    write_submission(reader.predict_inputs, table.test, submission, card=reader.card)
     say("2 of 3: where is it? Digits in cluttered scenes, as boxes.")
     where = _chapter("Where is it", "scenes-boxes", out / "where", settings=[], say=say)
     say("3 of 3: what shape is it? The same scenes, pixel by pixel.")

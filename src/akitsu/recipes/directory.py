@@ -21,6 +21,7 @@ WEIGHTS = "best.safetensors"
 MODEL = "model.onnx"
 # Written last: a run that has it is complete.
 METRICS = "metrics.json"
+SUBMISSION = "submission.csv"
 # Where a run may go on in another way than it began: its batches and its weights are the same.
 MOVABLE = ("engine.devices", "engine.workers")
 PACKAGES = ("torch", "numpy", "onnxruntime", "opencv_python_headless", "lightning_fabric")

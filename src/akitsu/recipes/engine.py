@@ -147,7 +147,7 @@ def make_optimizer(
         )
     kind = torch.optim.AdamW if settings.name == "adamw" else torch.optim.Adam
     # PyTorch's fused step takes the scale out of the gradients itself, which is too late for hooks.
-    return kind(groups, lr=settings.lr, betas=(settings.momentum, 0.999), fused=not scaled)
+    return kind(groups, lr=settings.lr, betas=(settings.momentum, settings.beta2), fused=not scaled)
 
 
 def _learning_groups(

@@ -20,6 +20,7 @@ from akitsu.report.curves import draw_log
 from akitsu.report.evaluation import draw_evaluation
 from akitsu.report.page import Facts, Folded, Picture, Section, write_page
 from akitsu.report.page import Scores as ScoresSection
+from akitsu.report.submission import write_submission
 from akitsu.runtime.card import ModelCard
 from akitsu.runtime.recognizer import prepare_inputs, results_from_outputs
 from akitsu.runtime.results import Result
@@ -34,8 +35,20 @@ from akitsu.tasks.classification import Classification
 PARITY_PICTURES = 8
 
 
-def finish(trained: Trained, dataset: Dataset, *, say: Callable[[str], object]) -> None:
+def finish(
+    trained: Trained,
+    dataset: Dataset,
+    *,
+    say: Callable[[str], object],
+    answer: Path | None = None,
+) -> None:
     """Calibrate a trained run, score it on its validation set, export it, and write its page.
+
+    Args:
+        trained: The run, with its best weights.
+        dataset: Its validation set.
+        say: Is told in plain lines what is going on.
+        answer: A table of pixels to answer first, as soon as the scores are known.
 
     Raises:
         TrainingError: If the exported file would answer otherwise than the network.
@@ -48,6 +61,10 @@ def finish(trained: Trained, dataset: Dataset, *, say: Callable[[str], object]) 
     metrics = scores.metrics()
     card = replace(card, scores=card_scores(metrics))
     write_text(folder / directory.CARD, card.to_json() + "\n")
+    if answer is not None:
+        path = folder / directory.SUBMISSION
+        given = write_submission(network.predict_inputs, answer, path, card=card, force=True)
+        say(f"{given.rows} rows answered: {path}; {given}")
     say(f"exporting {folder / directory.MODEL}, with a comparison on real pictures")
     export(network, folder / directory.MODEL, card=card, pictures=_some_pictures(dataset))
 

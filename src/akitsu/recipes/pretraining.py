@@ -137,7 +137,7 @@ def _from_scratch(recipe: Recipe) -> Recipe:
     model = {"name": FROM_SCRATCH if name == AUTO else name, "pretrained": None}
     if recipe.model.pretrained is None and name != AUTO:
         return recipe
-    everything = {"head": "new", "freeze": (), "unfreeze": (), **model}
+    everything = {"new_head": "plain", "freeze": (), "unfreeze": (), **model}
     return recipe.model_copy(
         update={
             "model": recipe.model.model_copy(update=everything),

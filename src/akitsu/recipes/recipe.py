@@ -67,7 +67,7 @@ class ModelSettings(BaseModel):
     channels: Literal[1, 3] = 3
     pad_value: int = Field(default=114, ge=0, le=255)
     pretrained: str | bool | None = None
-    head: Literal["new", "fitted"] = "new"
+    new_head: Literal["plain", "fitted"] = "plain"
     freeze: Globs = ()
     unfreeze: tuple[tuple[Annotated[float, Field(gt=0, lt=1)], str], ...] = ()
 
@@ -95,6 +95,7 @@ class OptimizerSettings(Section):
     lr: float = Field(default=2e-3, gt=0)
     weight_decay: float = Field(default=0.05, ge=0)
     momentum: float = Field(default=0.9, ge=0, lt=1)
+    beta2: float = Field(default=0.999, ge=0, lt=1)
     clip_norm: float | None = Field(default=None, gt=0)
     backbone_lr_scale: float | None = Field(default=None, gt=0)
     groups: list[GroupSettings] = []

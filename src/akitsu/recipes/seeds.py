@@ -61,7 +61,7 @@ def spread(values: Sequence[float]) -> Spread:
         >>> f"{found.mean:.3f} {found.low:.3f} {found.high:.3f}"
         '0.920 0.870 0.970'
     """
-    from scipy.special import stdtrit  # type: ignore[import-untyped]
+    from scipy.special import stdtrit
 
     array = np.array(values, dtype=np.float64)
     mean, n = float(array.mean()), len(array)

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from akitsu import __version__
 from akitsu.data.formats.findings import Finding, raise_if_broken
+from akitsu.data.formats.pixel_table import read_header
 from akitsu.data.formats.registry import Reader, find_reader
 from akitsu.data.streamed import Pictures
-from akitsu.errors import RecipeError
+from akitsu.errors import DataError, RecipeError
 from akitsu.files import write_json, write_text
 from akitsu.models import registry
 from akitsu.recipes import directory, few_shot
@@ -47,6 +48,7 @@ def train(
     say: Say,
     force: bool = False,
     extend: Callable[[Trainer], object] | None = None,
+    answer: Path | None = None,
 ) -> Path:
     """Run a recipe to its end, or to the end of what an earlier call of the same began.
 
@@ -59,6 +61,8 @@ def train(
         say: Is told in plain lines what is going on.
         force: Replace a run that is in `out`.
         extend: Hangs further extensions on the run.
+        answer: A table of pixels to answer as soon as there are weights, with submission.csv in
+            the run's folder.
 
     Returns:
         The run's folder.
@@ -67,9 +71,12 @@ def train(
         FaultsError: If pictures or labels are broken: all faults at once, before the first step.
         OutputError: If `out` holds something else.
         RecipeError: If the recipe names what there is not.
+        DataError: If there is no such table to answer, or the recipe is for no classifier.
     """
     started_at_s = monotonic()
     _check_names(recipe)
+    if answer is not None:
+        _check_answerable(recipe, answer)
     fabric, chosen = make_fabric(recipe)
     say = say if fabric.is_global_zero else _silent
     with one_voice(fabric):
@@ -82,6 +89,7 @@ def train(
             say=say,
             force=force,
             extend=extend,
+            answer=answer,
         )
 
 
@@ -95,6 +103,7 @@ def _train(
     say: Say,
     force: bool,
     extend: Callable[[Trainer], object] | None,
+    answer: Path | None,
 ) -> Path:
     recipe = in_the_first(fabric, lambda: settle(recipe, say=say))
     _check_names(recipe)
@@ -114,7 +123,7 @@ def _train(
     if recipe.method == "few-shot":
         weights, facts = _fit_once(recipe, network, pictures, folder, say=say)
     else:
-        if recipe.model.head == "fitted":
+        if recipe.model.new_head == "fitted":
             _fit_head(recipe, network, pictures, say=say)
         updater = make_updater(recipe, network, pictures, fabric=fabric)
         trainer = Trainer(updater, stop=recipe.stop, out=folder)
@@ -128,7 +137,7 @@ def _train(
     def end() -> None:
         save_weights(weights, folder / "final.safetensors")
         write_json(folder / "environment.json", directory.environment(**facts))
-        finish(open_run(folder), validation_set, say=say)
+        finish(open_run(folder), validation_set, say=say, answer=answer)
 
     in_the_first(fabric, end)
     return folder
@@ -204,6 +213,17 @@ def _check_names(recipe: Recipe) -> None:
         registry.require_options(recipe.model.name, recipe.model.options)
     make_task(recipe.task, recipe.loss)
     make_schedule(recipe.schedule)
+
+
+def _check_answerable(recipe: Recipe, table: Path) -> None:
+    """Refuse before the training what could not be answered after it."""
+    if recipe.task != "classification":
+        raise DataError(
+            f"a table of pixels is for classifiers, and {recipe.name} does {recipe.task}",
+            where=table,
+            do="leave --predict out, and use `akitsu predict` on pictures",
+        )
+    read_header(table)
 
 
 def _silent(text: str) -> None:

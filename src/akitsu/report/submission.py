@@ -2,28 +2,75 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from akitsu.data.formats.registry import ReaderOptions, read
 from akitsu.errors import DataError, ModelFileError
 from akitsu.files import write_text
-from akitsu.runtime.recognizer import Recognizer
+from akitsu.report.worst import draw_worst
+from akitsu.runtime.card import ModelCard
+from akitsu.runtime.frames import with_channels
+from akitsu.scores.calibration import expected_accuracy
+from akitsu.scores.evaluate import Predict
+
+BATCH = 1024
+LEAST_SURE = 24
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What was answered.
+
+    Attributes:
+        rows: Of the table.
+        confidence: Mean probability of the answers, 0 to 1. Where the model is calibrated and the
+            rows are like its validation set, it is the share of right ones to expect.
+        expected: Accuracy to expect by the model's score on its validation set, and the ends of
+            its 95 % interval for so many rows; None where the model has no such score. Weights
+            that were chosen on that set make it a little too high.
+        least_sure: A picture of the rows whose answers are the least probable.
+    """
+
+    rows: int
+    confidence: float
+    expected: tuple[float, float, float] | None
+    least_sure: Path
+
+    def to_json(self) -> dict[str, Any]:
+        """The same for a machine."""
+        ends = dict(zip(("value", "low", "high"), self.expected or (), strict=False))
+        return {
+            "rows": self.rows,
+            "confidence": round(self.confidence, 6),
+            "expected_accuracy": ends or None,
+            "least_sure": str(self.least_sure),
+        }
+
+    def __str__(self) -> str:
+        sure = f"mean probability of the answers {100 * self.confidence:.2f} %"
+        if self.expected is None:
+            return sure
+        value, low, high = (100 * share for share in self.expected)
+        known = f"expected score {value:.2f} % ({low:.2f}–{high:.2f}), from the validation set"
+        return f"{known}; {sure}"
 
 
 def write_submission(
-    recognizer: Recognizer, table: Path, output: Path, *, force: bool = False
-) -> int:
-    """Recognise every row of a table and write `ImageId,Label`, ids from 1.
+    predict: Predict, table: Path, output: Path, *, card: ModelCard, force: bool = False
+) -> Submission:
+    """Recognise every row of a table, write `ImageId,Label`, ids from 1, and draw the doubtful.
 
     Args:
-        recognizer: A classifier.
+        predict: (B, H, W, C) uint8 inputs to the outputs of a model file, by name.
         table: Pixels as in `pixel-csv`, with or without labels.
-        output: The file to write.
+        output: The file to write; beside it comes `<its name>-least-sure.png`.
+        card: The model's, of a classifier.
         force: Replace what is there.
-
-    Returns:
-        The number of rows.
 
     Raises:
         ModelFileError: If the model is no classifier.
@@ -31,15 +78,14 @@ def write_submission(
         FaultsError: If the table is broken.
         OutputError: If the file is there and `force` is False.
     """
-    if recognizer.task != "classification":
+    if card.task != "classification":
         raise ModelFileError(
-            f"a table of pixels is for classifiers, and this model does {recognizer.task}",
+            f"a table of pixels is for classifiers, and this model does {card.task}",
             where=table,
             do="name pictures or a folder of them",
         )
-    options = ReaderOptions(classes=recognizer.classes)
-    rows: Any = read(table, "all", format="pixel-csv", options=options)
-    wanted = (*recognizer.card.input_hw, recognizer.card.channels)
+    rows: Any = read(table, "all", format="pixel-csv", options=ReaderOptions(classes=card.classes))
+    wanted = (*card.input_hw, card.channels)
     if rows.images.shape[1:] != wanted:
         raise DataError(
             f"pictures of {rows.images.shape[1]} x {rows.images.shape[2]} pixels where the model "
@@ -47,8 +93,41 @@ def write_submission(
             where=table,
             do="use the table that belongs to the model's training data",
         )
-    labels = recognizer.predict_inputs(rows.images)["probabilities"].argmax(1)
-    names = [recognizer.classes[label] for label in labels]
+    probabilities = _probabilities(predict, rows.images)
+    names = [card.classes[label] for label in probabilities.argmax(1)]
     lines = [f"{number},{name}\n" for number, name in enumerate(names, 1)]
     write_text(output, "ImageId,Label\n" + "".join(lines), force=force)
-    return len(lines)
+    least_sure = output.with_name(f"{output.stem}-least-sure.png")
+    _draw_least_sure(least_sure, rows.images, probabilities, classes=card.classes)
+    confidence = float(probabilities.max(1).mean())
+    return Submission(len(lines), confidence, _expected(card, len(lines)), least_sure)
+
+
+def _probabilities(predict: Predict, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+    parts = [images[first : first + BATCH] for first in range(0, len(images), BATCH)]
+    return np.concatenate([predict(part)["probabilities"] for part in parts])
+
+
+def _expected(card: ModelCard, rows: int) -> tuple[float, float, float] | None:
+    score = card.scores.get("accuracy", {})
+    value, n = score.get("value"), score.get("n")
+    if value is None or not n:
+        return None
+    return expected_accuracy(round(value * n), round(n), rows)
+
+
+def _draw_least_sure(
+    path: Path,
+    images: NDArray[np.uint8],
+    probabilities: NDArray[np.float32],
+    *,
+    classes: tuple[str, ...],
+) -> None:
+    order = np.argsort(probabilities.max(1), kind="stable")[:LEAST_SURE]
+    entries = []
+    for index in order:
+        best = np.argsort(-probabilities[index], kind="stable")[:2]
+        guesses = [f"{classes[each]} ({probabilities[index, each]:.0%})" for each in best]
+        caption = f"row {index + 1}: {' or '.join(guesses)}".replace("%", " %")
+        entries.append((with_channels(images[index], 3), None, None, caption))
+    draw_worst(path, entries)

@@ -146,8 +146,14 @@ def _predict_table(
 
     if output.exists() and not force:  # before the work, not after it
         raise OutputError("this file exists already", where=output, do="add --force to replace it")
-    rows = write_submission(recognizer, table, output, force=force)
-    _end({"rows": rows, "file": str(output)}, f"{rows} rows: {output}", as_json)
+    given = write_submission(
+        recognizer.predict_inputs, table, output, card=recognizer.card, force=force
+    )
+    _end(
+        {"file": str(output), **given.to_json()},
+        f"{given.rows} rows: {output}\n{given}\nleast sure of: {given.least_sure}",
+        as_json,
+    )
 
 
 def _predict_pictures(

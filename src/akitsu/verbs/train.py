@@ -34,6 +34,14 @@ def train(
         int | None,
         typer.Option(min=1, metavar="N", help="Train in N processes, one a device, together."),
     ] = None,
+    predict: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE",
+            help="Answer this table of pixels as soon as there are weights: submission.csv in "
+            "the run's folder.",
+        ),
+    ] = None,
     skip_broken: Annotated[
         bool,
         typer.Option(
@@ -55,10 +63,12 @@ def train(
     from rich.console import Console
 
     from akitsu.files import read_json
-    from akitsu.recipes.directory import METRICS
+    from akitsu.recipes.directory import METRICS, SUBMISSION
     from akitsu.recipes.recipe import load
     from akitsu.verbs.shown import show_metrics
 
+    if predict is not None and seeds is not None:
+        raise typer.BadParameter("--predict answers with one run: leave --seeds out")
     settings = list(set_ or [])
     if data is not None:
         settings.append(f"data.path={_quoted(data)}")
@@ -82,15 +92,13 @@ def train(
         folder = train_seeds(loaded, out, seeds=seeds, say=say, force=force)
         show_seeds(read_json(folder / DOCUMENT), as_json=json, picture=folder / PICTURE)
         return
-    folder = run(loaded, out, say=say, force=force)
+    folder = run(loaded, out, say=say, force=force, answer=predict)
     if not is_first_process():
         return
-    document = read_json(folder / METRICS)
-    show_metrics(
-        document,
-        as_json=json,
-        files={"model": folder / "model.onnx", "report": folder / "report.html"},
-    )
+    files = {"model": folder / "model.onnx", "report": folder / "report.html"}
+    if predict is not None:
+        files = {"submission": folder / SUBMISSION, **files}
+    show_metrics(read_json(folder / METRICS), as_json=json, files=files)
 
 
 def _quoted(path: Path) -> str:
