@@ -23,7 +23,8 @@ def digits(program):
 
 def measured(digits, *seconds, right=0.995, **more):
     answers = np.arange(1000) < 1000 * right
-    return digits.Measured(seconds=list(seconds), right=answers, **more)
+    whole = [each + 2 for each in seconds]
+    return digits.Measured(seconds=list(seconds), whole_seconds=whole, right=answers, **more)
 
 
 def test_both_sides_learn_from_the_first_seven_eighths_and_are_scored_on_the_last(digits, tmp_path):
@@ -83,6 +84,7 @@ def test_ratios_are_to_chainer_and_missed_limits_are_said(digits):
 
     by_name = {each["name"]: each for each in document["budgets"]}
     assert by_name["digits-fast"]["median_seconds"] == 10.0
+    assert by_name["digits-fast"]["median_whole_seconds"] == 12.0
     assert {name: each["times_as_fast_as_chainer"] for name, each in by_name.items()} == {
         "digits-fast": 30.0,
         "digit-cnn": 10.0,
