@@ -112,8 +112,14 @@ def draw(fit: Fit, path: Path) -> None:
     """Accuracy against the strength of the regression, with the one that was chosen."""
     with figure(path, size_wh=(6, 3.5)) as drawn:
         axes = drawn.subplots()
-        axes.semilogx(list(fit.accuracies), [100 * each for each in fit.accuracies.values()], "o-")
-        axes.axvline(fit.strength, color="#444444", linestyle="--", label="chosen")
+        names = [f"{strength:g}" for strength in fit.accuracies]
+        axes.plot(names, [100 * each for each in fit.accuracies.values()], "o-")
+        axes.axvline(
+            list(fit.accuracies).index(fit.strength),
+            color="#444444",
+            linestyle="--",
+            label="chosen",
+        )
         axes.set_xlabel("C: weak penalty to the right")
         axes.set_ylabel("cross-validated accuracy, %")
         axes.legend()
