@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
 import torch
 from numpy.typing import NDArray
 
@@ -62,6 +61,8 @@ def export(
 
 
 def _write_graph(network: Network, path: Path, card: ModelCard) -> None:
+    import onnx  # here: a training does not need it before its end
+
     example = torch.zeros(2, *card.input_hw, card.channels, dtype=torch.uint8)
     batch = torch.export.Dim("batch", min=1, max=4096)
     outputs = OUTPUTS[card.task]

@@ -149,10 +149,9 @@ def hang_extensions(
     trainer.extend(LogReport(), trigger=(1, "epoch"))
     trainer.extend(PrintReport(["epoch", "elapsed_s", "main/loss", key]))
     trainer.extend(ProgressBar())
-    trainer.extend(
-        PlotReport(lambda rows, path: draw_log(path, rows, best=key)),
-        trigger=(DRAW_EVERY_S, "second"),
-    )
+    plot = PlotReport(lambda rows, path: draw_log(path, rows, best=key))
+    plot.at_end = False  # the whole curve is drawn with the report
+    trainer.extend(plot, trigger=(DRAW_EVERY_S, "second"))
     trainer.extend(FailOnNonNumber())
     trainer.extend(Snapshot(), trigger=(max(1, round(settings.snapshot_seconds)), "second"))
     known = {point.name: point for point in entry_points(group="akitsu.extensions")}

@@ -25,6 +25,8 @@ Predict = Callable[[NDArray[np.uint8]], dict[str, NDArray[Any]]]
 # Average precision wants the whole curve, doubtful detections too; below this they no longer move
 # it, and cost time.
 LEAST_SCORE = 0.01
+# Small pictures in large batches, since a call costs as much as some of them.
+LEAST_BATCH, BATCH_PIXELS = 32, 100_000
 
 
 def new_scores(card: ModelCard) -> Scores:
@@ -41,7 +43,7 @@ def evaluate(
     dataset: Dataset,
     card: ModelCard,
     *,
-    batch_size: int = 32,
+    batch_size: int | None = None,
     indices: range | None = None,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
 ) -> Scores:
@@ -53,7 +55,7 @@ def evaluate(
         predict: (B, H, W, C) uint8 inputs to the outputs of a model file, by name.
         dataset: Labelled for the card's task.
         card: Says how pictures are fitted and what the outputs mean.
-        batch_size: Pictures predicted together.
+        batch_size: Pictures predicted together; None: 32, or as many as have 100,000 pixels.
         indices: The pictures to score; None scores all.
         progress: Wraps the pictures' indices, to show how far it is.
 
@@ -70,6 +72,9 @@ def evaluate(
         )
     scores = new_scores(card)
     indices = range(len(dataset)) if indices is None else indices
+    if batch_size is None:
+        height, width = card.input_hw
+        batch_size = max(LEAST_BATCH, BATCH_PIXELS // (height * width))
     samples = in_threads(dataset.__getitem__, progress(indices))
     while part := list(islice(samples, batch_size)):
         inputs, fits = prepare_inputs([sample.image for sample in part], card=card)

@@ -274,7 +274,7 @@ def test_a_file_of_faults_only_is_given_up(tmp_path, monkeypatch):
 
 
 def test_a_table_of_something_else_is_not_taken_for_pixels(tmp_path):
-    path = table(tmp_path, "file,name\na.jpg,dog\n", name="labels.csv")
+    path = table(tmp_path, "colour,weight\nred,3\n", name="things.csv")
 
     with pytest.raises(DataError, match="none of the formats"):
         find_reader(path)
@@ -310,3 +310,17 @@ def test_the_real_digits_have_their_known_numbers(shared_data):
     assert train.images.mean() == pytest.approx(33.36207, abs=1e-5)
     assert test.images.mean() == pytest.approx(33.42181, abs=1e-5)
     assert int(test.images[0].sum()) == 28755
+
+
+def test_a_table_that_was_changed_is_read_anew(tmp_path):
+    path = tmp_path / "train.csv"
+    path.write_text("label,pixel0,pixel1,pixel2,pixel3\n7,1,2,3,4\n")
+    first = pixel_table.read_table(path)
+
+    again = pixel_table.read_table(path)
+    path.write_text("label,pixel0,pixel1,pixel2,pixel3\n9,1,2,3,4\n7,1,2,3,5\n")
+    changed = pixel_table.read_table(path)
+
+    assert again is first
+    assert first.labels.tolist() == [7]
+    assert changed.labels.tolist() == [9, 7]

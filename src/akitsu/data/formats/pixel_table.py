@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -55,10 +55,27 @@ def read_header(path: Path) -> list[str]:
 def read_table(path: Path) -> Table:
     """Read a table with several threads; faulty lines are findings, not errors.
 
+    The newest table is kept, since examining a table and reading its splits are three readings of
+    one file; nobody may write into what is returned.
+
     Raises:
         DataError: If the header is not one of a table of pixels, there is no row under it, or
             more than 10,000 lines are faulty.
     """
+    try:
+        state = path.stat()
+    except OSError:
+        return _read(path)  # which says what is wrong
+    return _read_once(path.absolute(), path, state.st_mtime_ns, state.st_size, state.st_ino)
+
+
+@lru_cache(maxsize=1)
+def _read_once(place: Path, path: Path, *state: int) -> Table:
+    del place, state  # what the file was when it was read
+    return _read(path)
+
+
+def _read(path: Path) -> Table:
     findings: list[Finding] = []
     columns = read_header(path)
     _check_columns(columns, path)

@@ -2,7 +2,8 @@
 
 Three convolutions without padding, each with batch normalisation (arXiv:1502.03167), two poolings
 and one linear layer: what is left of `digit-net` when seconds count. Unpadded layers shrink the
-map early, and an early small map is what makes a step cheap.
+map early, and an early small map is what makes a step cheap. So does pooling before normalisation
+and rectifier, which then have a quarter of the work.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from collections.abc import Sequence
 from torch import nn
 
 from akitsu.models.blocks import conv_norm_relu
-from akitsu.models.classification.digit_ensemble import Ensemble
 from akitsu.models.registry import register
 
 
@@ -22,24 +22,24 @@ def digit_fast(
     in_channels: int = 3,
     input_hw: tuple[int, int] = (28, 28),
     widths: Sequence[int] = (16, 32, 64),
-    shifts: Sequence[Sequence[int]] = ((0, 0), (1, 0), (-1, 0), (0, 1), (0, -1)),
 ) -> nn.Module:
     """The quickest digit network: (B, C, H, W) to (B, K) logits; 29,434 parameters for MNIST.
-
-    `shifts` are the moves, (down, right) in pixels, over which evaluation averages.
 
     Raises:
         ShapeError: If a side is shorter than 20 pixels.
     """
     first, second, third = widths
     height, width = (((side - 4) // 2 - 2) // 2 - 2 for side in input_hw)
-    network = nn.Sequential(
-        *conv_norm_relu(in_channels, first, 5, padding=0),
+    return nn.Sequential(
+        nn.Conv2d(in_channels, first, 5, bias=False),
         nn.MaxPool2d(2),
-        *conv_norm_relu(first, second, padding=0),
+        nn.BatchNorm2d(first),
+        nn.ReLU(inplace=True),
+        nn.Conv2d(first, second, 3, bias=False),
         nn.MaxPool2d(2),
+        nn.BatchNorm2d(second),
+        nn.ReLU(inplace=True),
         *conv_norm_relu(second, third, padding=0),
         nn.Flatten(),
         nn.Linear(third * height * width, classes),
     )
-    return Ensemble([network], shifts=shifts)
