@@ -39,6 +39,7 @@ def budget(what: str, seconds: float, *, ratio: float | None, accuracy: float) -
     return {
         "what": what,
         "median_seconds": seconds,
+        "median_whole_seconds": seconds + 5,
         "times_as_fast_as_chainer": ratio,
         "accuracy": interval,
     }
@@ -94,8 +95,8 @@ PLANTED = {
             ],
         },
         [
-            "| recipe digits-fast | 5.1 s | 73.0 | 99.05% | 98.05% to 99.55% |",
-            "| recipe digits | 82.0 s | – | 99.50% | 98.50% to 100.00% |",
+            "| recipe digits-fast | 5.1 s | 10.1 s | 73.0 | 99.05% | 98.05% to 99.55% |",
+            "| recipe digits | 82.0 s | 87.0 s | – | 99.50% | 98.50% to 100.00% |",
             "(results/digits_budgets.png)",
             "the last, 5,250 pictures",
         ],

@@ -13,7 +13,7 @@ from akitsu.errors import RecipeError
 from akitsu.recipes.recipe import built_in, load
 from akitsu.recipes.search_space import Choices, Range, SearchSpace, default_space, with_values
 from akitsu.recipes.space_file import load_space
-from akitsu.recipes.tune import require_runnable
+from akitsu.recipes.train import require_runnable
 
 GOOD = """\
 # what to try

@@ -8,8 +8,11 @@ from akitsu.errors import RecipeError
 from akitsu.runtime.card import OUTPUTS
 from akitsu.tasks.task import make_task
 
+# What answers rows of a table is no network, and no recipe trains it.
+NAMES = sorted(OUTPUTS.keys() - {"table"})
 
-@pytest.mark.parametrize("name", sorted(OUTPUTS))
+
+@pytest.mark.parametrize("name", NAMES)
 def test_each_question_has_a_task_that_names_its_outputs(name):
     task = make_task(name, {})
 
@@ -17,7 +20,7 @@ def test_each_question_has_a_task_that_names_its_outputs(name):
     assert all(output in task.decoding for output in OUTPUTS[name])
 
 
-@pytest.mark.parametrize("name", sorted(OUTPUTS))
+@pytest.mark.parametrize("name", NAMES)
 def test_an_option_that_a_loss_does_not_have_is_a_sentence(name):
     with pytest.raises(RecipeError) as caught:
         make_task(name, {"temperature": 2.0})

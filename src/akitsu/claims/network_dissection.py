@@ -158,7 +158,7 @@ def _counts_agree(units: Tensor, masks: Tensor) -> bool:
 
 
 def _draw_table(axes: Axes, dissection: Dissection, *, title: str) -> None:
-    axes.imshow(dissection.iou[:, :CONCEPTS], cmap="Blues", vmin=0, vmax=1)
+    axes.imshow(dissection.iou[:, :CONCEPTS].numpy(), cmap="Blues", vmin=0, vmax=1)
     axes.set(xlabel="concept", xticks=range(CONCEPTS), yticks=range(CONCEPTS))
     axes.set_ylabel("unit")
     axes.grid(visible=False)
@@ -169,13 +169,13 @@ def _draw_best(axes: Axes, dissections: dict[str, Dissection]) -> None:
     """A bar a unit, and on it the concept that it overlaps most with."""
     for index, (name, dissection) in enumerate(dissections.items()):
         labels, values = dissection.best()
-        places = torch.arange(CONCEPTS) + 0.4 * index - 0.2
-        axes.bar(places, values, width=0.38, color=COLOURS[index], label=name)
-        for place, label, value in zip(places, labels.tolist(), values, strict=True):
+        places = [unit + 0.4 * index - 0.2 for unit in range(CONCEPTS)]
+        axes.bar(places, values.tolist(), width=0.38, color=COLOURS[index], label=name)
+        for place, label, value in zip(places, labels.tolist(), values.tolist(), strict=True):
             axes.text(place, value, label, ha="center", va="bottom", size=8)
-    axes.axhline(IOU_THRESHOLD, color="#444444", linestyle="--", linewidth=1)
+    axes.axhline(IOU_THRESHOLD, color="#444444", linestyle="--", linewidth=1, label="needed")
     axes.set(xlabel="unit; on its bar the concept", ylabel="IoU with the best concept")
     axes.set(ylim=(0, 1.15), xticks=range(CONCEPTS))
     axes.grid(visible=False, axis="x")
-    axes.legend(loc="upper right", ncols=2)
+    axes.legend(loc="upper right", ncols=3)
     axes.set_title("The best concept of each unit")

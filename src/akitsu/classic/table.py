@@ -130,7 +130,7 @@ def _read_csv(path: Path) -> Table:
 def _rows(file: IO[str], *, delimiter: str, path: Path) -> Iterator[tuple[int, list[str]]]:
     """Each row with its line; all have as many cells as the first."""
     width = 0
-    csv.field_size_limit(LONGEST_CELL)
+    usual = csv.field_size_limit(LONGEST_CELL)  # one limit for the whole process: put back below
     reader = csv.reader(file, delimiter=delimiter, strict=True)
     try:
         start = 1
@@ -146,6 +146,8 @@ def _rows(file: IO[str], *, delimiter: str, path: Path) -> Iterator[tuple[int, l
     except csv.Error as error:
         what = f"no CSV ({error})"
         raise DataError(what, where=f"{path}:{reader.line_num}", do="mend the line") from error
+    finally:
+        csv.field_size_limit(usual)
 
 
 @contextmanager

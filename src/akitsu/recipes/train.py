@@ -74,7 +74,7 @@ def train(
         DataError: If there is no such table to answer, or the recipe is for no classifier.
     """
     started_at_s = monotonic()
-    _check_names(recipe)
+    require_runnable(recipe)
     if answer is not None:
         _check_answerable(recipe, answer)
     fabric, chosen = make_fabric(recipe)
@@ -106,7 +106,7 @@ def _train(
     answer: Path | None,
 ) -> Path:
     recipe = in_the_first(fabric, lambda: settle(recipe, say=say))
-    _check_names(recipe)
+    require_runnable(recipe)
     format_name = in_the_first(fabric, lambda: check(recipe, say)).name
     training_set = read_split(recipe, recipe.data.train)
     validation_set = read_split(recipe, recipe.data.validation)
@@ -206,8 +206,12 @@ def _run(trainer: Trainer, say: Say) -> None:
         raise
 
 
-def _check_names(recipe: Recipe) -> None:
-    """A wrong key shall cost no reading of pictures."""
+def require_runnable(recipe: Recipe) -> None:
+    """Check all of a recipe that can be checked without its data.
+
+    Raises:
+        RecipeError: If it names what there is not.
+    """
     if recipe.model.name != AUTO:
         registry.entry(recipe.model.name, task=recipe.task)
         registry.require_options(recipe.model.name, recipe.model.options)

@@ -11,14 +11,12 @@ from typing_extensions import override
 
 from akitsu.errors import DataError, OutputError, RecipeError, TrainingError
 from akitsu.files import read_json, write_json, write_text
-from akitsu.models import registry
 from akitsu.recipes import directory
-from akitsu.recipes.engine import make_schedule
 from akitsu.recipes.one_process import require_one_process
 from akitsu.recipes.recipe import Recipe
 from akitsu.recipes.search_space import SearchSpace, default_space, with_values
 from akitsu.recipes.study import JOURNAL, TRIALS, SharedStudy
-from akitsu.recipes.train import Say, check, train
+from akitsu.recipes.train import Say, check, require_runnable, train
 from akitsu.report.tuning import draw_history, draw_importance
 from akitsu.scores.table import title
 from akitsu.tasks.task import make_task
@@ -81,18 +79,6 @@ def tune(
     _draw(study, document)
     _tell_the_rest(study, document, say)
     return folder
-
-
-def require_runnable(recipe: Recipe) -> None:
-    """Check all of a recipe that can be checked without its data.
-
-    Raises:
-        RecipeError: If it names what there is not.
-    """
-    registry.entry(recipe.model.name, task=recipe.task)
-    registry.require_options(recipe.model.name, recipe.model.options)
-    make_task(recipe.task, recipe.loss)
-    make_schedule(recipe.schedule)
 
 
 class ReportToTrial(Extension):
