@@ -214,12 +214,11 @@ def _draw_maps(figure: Figure, network: nn.Module, planted: Planted) -> None:
             (f"{first} and {second}", f"map of {first}", f"map of {second}")
         ):
             axes = rows[row, column]
-            axes.imshow(images[column, 0], cmap="gray", vmin=0, vmax=1)
+            axes.imshow(images[column, 0].numpy(), cmap="gray", vmin=0, vmax=1)
             if row:
-                heat = maps[row - 1][column]
-                axes.imshow(
-                    heat, cmap="RdBu_r", alpha=0.6, vmin=-heat.abs().max(), vmax=heat.abs().max()
-                )
+                heat = maps[row - 1][column].detach().numpy()
+                most = abs(heat).max()
+                axes.imshow(heat, cmap="RdBu_r", alpha=0.6, vmin=-most, vmax=most)
             for number in range(2) if row == 0 else (row - 1,):
                 _outline(axes, planted.corners[column, number].tolist(), COLOURS[5])
             axes.set(xticks=[], yticks=[])

@@ -157,7 +157,7 @@ def _draw_filters(axes: Axes, filters: Tensor) -> None:
     side = filters.shape[-1]
     some = filters[:SHOWN_FILTERS, :SHOWN_FILTERS].permute(0, 2, 1, 3)
     tiles = some.reshape(SHOWN_FILTERS * side, SHOWN_FILTERS * side)
-    axes.imshow(tiles, cmap="RdBu", vmin=-1.6, vmax=1.6)
+    axes.imshow(tiles.numpy(), cmap="RdBu", vmin=-1.6, vmax=1.6)
     for line in range(SHOWN_FILTERS + 1):
         axes.axhline(side * line - 0.5, color="#444444", linewidth=1)
         axes.axvline(side * line - 0.5, color="#444444", linewidth=1)
