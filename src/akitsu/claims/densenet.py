@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
-from torch.nn import functional as F
 
 from akitsu.claims.claim import Evidence, Finding, at_least, at_most, claim, equal, true
-from akitsu.claims.small_digits import small_digits
+from akitsu.claims.small_digits import learn, small_digits
 from akitsu.models.classification.densenet import (
     Composite,
     DenseBlock,
@@ -130,15 +129,7 @@ def _curve(seed: int, *, chain: bool) -> list[float]:
     model = _network(chain=chain)
     optimizer = torch.optim.SGD(model.parameters(), lr=RATE, momentum=0.9, nesterov=True)
     images, labels = small_digits()
-    losses: list[float] = []
-    for _ in range(STEPS):
-        rows = torch.randint(1200, (BATCH,))
-        loss = F.cross_entropy(model(images[rows]), labels[rows])
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
+    return learn(model, images, labels, optimizer=optimizer, steps=STEPS, batch=BATCH)
 
 
 def _ends(curves: list[list[float]]) -> list[float]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
 from akitsu.claims.claim import Evidence, at_least, claim, equal, true
-from akitsu.claims.small_digits import small_digits
+from akitsu.claims.small_digits import accuracy, learn, small_digits
 from akitsu.models.classification.digit_cnn import digit_cnn
 
 if TYPE_CHECKING:
@@ -64,12 +64,5 @@ def _learned(seed: int, *, idea: bool) -> float:
     images, labels = small_digits()
     images = F.interpolate(images, (28, 28), mode="bilinear", align_corners=False)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
-    for _ in range(STEPS):
-        rows = torch.randint(1200, (BATCH,))
-        loss = F.cross_entropy(model(images[rows]), labels[rows])
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-    with torch.no_grad():
-        guesses: Tensor = model(images[1200:]).argmax(1)
-    return float((guesses == labels[1200:]).float().mean())
+    learn(model, images, labels, optimizer=optimizer, steps=STEPS, batch=BATCH)
+    return accuracy(model, images, labels)

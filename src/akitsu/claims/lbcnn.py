@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from akitsu.claims.claim import Evidence, at_least, at_most, claim, true
-from akitsu.claims.small_digits import small_digits
+from akitsu.claims.small_digits import LEARNED_FROM, accuracy, small_digits
 from akitsu.models.classification.lbcnn import (
     NEIGHBOURS,
     LocalBinaryBlock,
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-SEEDS, STEPS, BATCH, RATE, LEARNED_FROM = (0, 1, 2, 3), 200, 32, 5e-3, 1200
+SEEDS, STEPS, BATCH, RATE = (0, 1, 2, 3), 200, 32, 5e-3
 CHANNELS, MAPS, DEPTH = 16, 64, 3
 NAMES = {"binary": "local binary", "ordinary": "learned 3 × 3", "point": "fixed 1 × 1"}
 SHOWN_FILTERS = 8
@@ -110,9 +110,7 @@ def _trained(seed: int, kind: str) -> nn.Sequential:
 
 def _accuracy(network: nn.Module) -> float:
     images, labels = small_digits()
-    with torch.no_grad():
-        guesses: Tensor = network(images[LEARNED_FROM:]).argmax(1)
-    return float((guesses == labels[LEARNED_FROM:]).float().mean())
+    return accuracy(network, images, labels)
 
 
 def _learned_numbers(network: nn.Module) -> int:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
 from akitsu.claims.claim import Evidence, Finding, at_least, at_most, claim, equal, true
-from akitsu.claims.small_digits import small_digits
+from akitsu.claims.small_digits import learn, small_digits
 from akitsu.models.classification.resnet import BasicBlock, cifar_resnet
 from akitsu.report.figures import COLOURS
 
@@ -104,15 +104,7 @@ def curve(depth: int, seed: int, *, residual: bool = True, steps: int = STEPS) -
     model = cifar_resnet(10, 1, depth=depth, residual=residual, width=WIDTH)
     optimizer = torch.optim.SGD(model.parameters(), lr=RATE)
     images, labels = small_digits()
-    losses: list[float] = []
-    for _ in range(steps):
-        rows = torch.randint(1200, (BATCH,))
-        loss: Tensor = F.cross_entropy(model(images[rows]), labels[rows])
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
+    return learn(model, images, labels, optimizer=optimizer, steps=steps, batch=BATCH)
 
 
 def _ends(curves: list[list[float]]) -> list[float]:

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from akitsu.claims.claim import Evidence, Finding, at_least, at_most, claim, equal, true
-from akitsu.claims.small_digits import small_digits
+from akitsu.claims.small_digits import accuracy, learn, small_digits
 from akitsu.models.classification.squeezenet import Fire, SqueezeNet, squeezenet
 from akitsu.report.figures import COLOURS
 from akitsu.weights.deep_compression import Coded, decode, encode, squeezenet_layers
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SEEDS, STEPS, BATCH, RATE = (0, 1, 2), 250, 64, 3e-3
-TRAINED, STEM = 1200, 16
+STEM = 16
 # Channels in, s and e of three fire modules; a map of 8 x 8 pixels is halved behind the first.
 SMALL_FIRES = ((16, 4, 16), (32, 8, 32), (64, 8, 32))
 
@@ -152,15 +151,8 @@ def _learned(seed: int, *, squeezes: bool) -> float:
     model = _small(squeezes=squeezes)
     images, labels = small_digits()
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
-    for _ in range(STEPS):
-        rows = torch.randint(TRAINED, (BATCH,))
-        loss = F.cross_entropy(model(images[rows]), labels[rows])
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-    with torch.no_grad():
-        right = model(images[TRAINED:]).argmax(1) == labels[TRAINED:]
-    return float(right.float().mean())
+    learn(model, images, labels, optimizer=optimizer, steps=STEPS, batch=BATCH)
+    return accuracy(model, images, labels)
 
 
 def _count(model: nn.Module) -> int:

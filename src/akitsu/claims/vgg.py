@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from akitsu.claims.claim import Evidence, Finding, at_most, claim, equal, true
-from akitsu.claims.small_digits import small_digits
+from akitsu.claims.small_digits import learn, small_digits
 from akitsu.models.classification.vgg import DenselyScored, densify, stack, vgg16_c
 from akitsu.report.figures import COLOURS
 
@@ -128,15 +128,7 @@ def _curve(kernels: tuple[int, ...], seed: int) -> list[float]:
     images, labels = small_digits()
     images = F.interpolate(images, (SIDE, SIDE), mode="bilinear", align_corners=False)
     optimizer = torch.optim.Adam(model.parameters(), lr=RATE)
-    losses: list[float] = []
-    for _ in range(STEPS):
-        rows = torch.randint(1200, (BATCH,))
-        loss = F.cross_entropy(model(images[rows]), labels[rows])
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step()
-        losses.append(loss.item())
-    return losses
+    return learn(model, images, labels, optimizer=optimizer, steps=STEPS, batch=BATCH)
 
 
 def _dense() -> list[Finding]:
