@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import math
-import pkgutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from akitsu.errors import RecipeError, nearest
+from akitsu.gather import import_all
 from akitsu.recipes.seeds import spread
 
 if TYPE_CHECKING:
@@ -166,10 +165,7 @@ def claim(
 
 @cache
 def _walk() -> None:
-    from akitsu import claims
-
-    for module in pkgutil.iter_modules(claims.__path__):
-        importlib.import_module(f"{claims.__name__}.{module.name}")
+    import_all("akitsu.claims")
 
 
 def claims() -> dict[str, Claim]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from torch import nn
 
 from akitsu.errors import RecipeError, ShapeError, nearest
+from akitsu.gather import import_all
 
 Task = Literal["classification", "detection", "segmentation"]
 Builder = Callable[..., nn.Module]
@@ -72,14 +70,8 @@ def register(
 
 @cache
 def _walk() -> None:
-    from akitsu import models
-
-    for folder in ("classification", "detection", "segmentation"):
-        package = importlib.import_module(f"{models.__name__}.{folder}")
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{package.__name__}.{module.name}")
-    for point in entry_points(group="akitsu.models"):
-        point.load()
+    folders = (f"akitsu.models.{task}" for task in get_args(Task))
+    import_all(*folders, entry_point="akitsu.models")
 
 
 def entries() -> dict[str, ModelEntry]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,6 +11,7 @@ from typing import ClassVar, TypeVar
 from torch import nn
 
 from akitsu.errors import ModelFileError
+from akitsu.gather import import_all
 
 
 @dataclass(frozen=True)
@@ -104,10 +103,7 @@ def register(importer: type[I]) -> type[I]:
 
 @cache
 def _walk() -> None:
-    from akitsu import weights
-
-    for module in pkgutil.iter_modules(weights.__path__):
-        importlib.import_module(f"{weights.__name__}.{module.name}")
+    import_all("akitsu.weights")
 
 
 def importers() -> dict[str, Importer]:

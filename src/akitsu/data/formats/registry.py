@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import ClassVar, Literal, TypeVar
 
 from akitsu.data.formats.findings import Finding
 from akitsu.data.sample import Dataset
 from akitsu.errors import DataError, nearest
+from akitsu.gather import import_all
 
 Task = Literal["classification", "detection", "segmentation"]
 
@@ -94,14 +92,7 @@ def register(reader: type[R]) -> type[R]:
 
 @cache
 def _gather() -> None:
-    import akitsu.data.formats as formats
-    import akitsu.data.generated as generated
-
-    for package in (formats, generated):
-        for module in pkgutil.iter_modules(package.__path__):
-            importlib.import_module(f"{package.__name__}.{module.name}")
-    for entry in entry_points(group="akitsu.formats"):
-        entry.load()
+    import_all("akitsu.data.formats", "akitsu.data.generated", entry_point="akitsu.formats")
 
 
 def readers() -> dict[str, Reader]:
