@@ -30,8 +30,7 @@ def whole_file(path: Path, *, force: bool = True) -> Iterator[Path]:
         OutputError: If the file exists and `force` is False, or the place cannot be written, or is
             full.
     """
-    if path.exists() and not force:
-        raise OutputError("this file exists already", where=path, do="add --force to replace it")
+    require_absent(path, force=force)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
@@ -49,6 +48,19 @@ def whole_file(path: Path, *, force: bool = True) -> Iterator[Path]:
             temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def require_absent(*paths: Path, force: bool = False) -> None:
+    """Refuse before any work what could only be written in the place of another file.
+
+    Raises:
+        OutputError: If one of `paths` exists and `force` is False.
+    """
+    for path in paths:
+        if path.exists() and not force:
+            raise OutputError(
+                "this file exists already", where=path, do="add --force to replace it"
+            )
 
 
 @contextmanager

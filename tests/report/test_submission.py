@@ -115,3 +115,14 @@ def test_the_picture_of_the_doubtful_rows_stands_beside_the_table(tmp_path):
 
     assert given.least_sure == tmp_path / "submission-least-sure.png"
     assert read_picture(given.least_sure).shape[2] == 3
+
+
+@pytest.mark.parametrize("name", ["submission.csv", "submission-least-sure.png"])
+def test_neither_table_nor_picture_replaces_a_file_unasked(tmp_path, name):
+    (tmp_path / name).write_text("mine")
+
+    with pytest.raises(OutputError, match=f"{name}: this file exists already"):
+        write_submission(recognizer(tmp_path), table(tmp_path), tmp_path / "submission.csv")
+
+    assert (tmp_path / name).read_text() == "mine"
+    assert len(list(tmp_path.glob("submission*"))) == 1

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from akitsu import __version__
 from akitsu.data.generated.clutter import clutter
 from akitsu.deploy.export import export
-from akitsu.errors import OutputError
+from akitsu.files import require_absent
 from akitsu.runtime.card import ModelCard
 from akitsu.runtime.threads import available_threads
 from akitsu.tasks.network import Network
@@ -38,8 +38,7 @@ def import_file(
         OutputError: If `output` exists and `force` is False.
         TrainingError: If the exported graph answers otherwise than the network.
     """
-    if output.exists() and not force:
-        raise OutputError("this file exists already", where=output, do="add --force to replace it")
+    require_absent(output, force=force)
     torch.set_num_threads(available_threads())
     importer = find_importer(path)
     imported = importer.load(path, said or Said())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from akitsu.data.formats.registry import ReaderOptions, read
 from akitsu.errors import DataError, ModelFileError
-from akitsu.files import write_text
+from akitsu.files import require_absent, write_text
 from akitsu.report.worst import draw_worst
 from akitsu.runtime.card import ModelCard
 from akitsu.runtime.frames import with_channels
@@ -44,11 +44,13 @@ class Submission:
 
     def to_json(self) -> dict[str, Any]:
         """The same for a machine."""
-        ends = dict(zip(("value", "low", "high"), self.expected or (), strict=False))
+        ends = None
+        if self.expected is not None:
+            ends = dict(zip(("value", "low", "high"), self.expected, strict=True))
         return {
             "rows": self.rows,
             "confidence": round(self.confidence, 6),
-            "expected_accuracy": ends or None,
+            "expected_accuracy": ends,
             "least_sure": str(self.least_sure),
         }
 
@@ -77,8 +79,10 @@ def write_submission(
         ModelFileError: If the model is no classifier.
         DataError: If the pictures have another size than the model's input.
         FaultsError: If the table is broken.
-        OutputError: If the file is there and `force` is False.
+        OutputError: If one of the two files is there and `force` is False.
     """
+    least_sure = output.with_name(f"{output.stem}-least-sure.png")
+    require_absent(output, least_sure, force=force)
     if card.task != "classification":
         raise ModelFileError(
             f"a table of pixels is for classifiers, and this model does {card.task}",
@@ -98,7 +102,6 @@ def write_submission(
     names = [card.classes[label] for label in probabilities.argmax(1)]
     lines = [f"{number},{name}\n" for number, name in enumerate(names, 1)]
     write_text(output, "ImageId,Label\n" + "".join(lines), force=force)
-    least_sure = output.with_name(f"{output.stem}-least-sure.png")
     _draw_least_sure(least_sure, rows.images, probabilities, classes=card.classes)
     confidence = float(probabilities.max(1).mean())
     return Submission(len(lines), confidence, _expected(card, len(lines)), least_sure)

@@ -81,13 +81,10 @@ def _stem(claim: Claim, without_idea: bool) -> str:
 
 def _require_free(places: Sequence[Path]) -> None:
     """Refuse before the work, not after it."""
-    from akitsu.errors import OutputError
+    from akitsu.files import require_absent
 
     for place in places:
-        for path in (_with(place, ".json"), _with(place, ".png")):
-            if path.exists():
-                what = "this file exists already"
-                raise OutputError(what, where=path, do="add --force to replace it")
+        require_absent(_with(place, ".json"), _with(place, ".png"))
 
 
 def _with(place: Path, suffix: str) -> Path:

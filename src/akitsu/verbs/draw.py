@@ -33,8 +33,8 @@ def draw(
     from akitsu.errors import require
 
     require("matplotlib", extra="train", purpose="a figure")
-    from akitsu.classic.figures.registry import entries, entry, require_absent
-    from akitsu.files import without_nan
+    from akitsu.classic.figures.registry import entries, entry
+    from akitsu.files import require_absent, without_nan
 
     if all_ and names:
         raise typer.BadParameter("--all draws every figure: leave out the names, or --all")
@@ -45,7 +45,7 @@ def draw(
         _list(list(entries().values()), as_json=json)
         return
     for each in chosen:  # before the first is drawn: all files, or none
-        require_absent(each.paths(output), force=force)
+        require_absent(*each.paths(output), force=force)
     documents = []
     for each in chosen:
         documents.append(each.write(output, force=force))

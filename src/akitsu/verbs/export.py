@@ -19,12 +19,12 @@ def export(
     json: Annotated[bool, typer.Option("--json", help="Print the model's card as JSON.")] = False,
 ) -> None:
     """Write a run as one model file, after comparing its answers with the network's."""
-    from akitsu.errors import OutputError, require
+    from akitsu.errors import require
+    from akitsu.files import require_absent
 
     require("torch", extra="train", purpose="exporting a run")
     path = output or run / "model.onnx"
-    if path.exists() and not force:
-        raise OutputError("this file exists already", where=path, do="add --force to replace it")
+    require_absent(path, force=force)
     from akitsu.recipes.finish import export_run
     from akitsu.recipes.trained import open_run
 

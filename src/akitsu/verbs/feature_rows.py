@@ -42,14 +42,13 @@ def predict_features(
         OutputError: If the file is there and `force` is False.
     """
     from akitsu.classic.table import read_table
-    from akitsu.errors import DataError, OutputError
-    from akitsu.files import write_text
+    from akitsu.errors import DataError
+    from akitsu.files import require_absent, write_text
 
     if len(inputs) != 1:
         what = f"{len(inputs)} inputs, and this model answers one table of features at a time"
         raise DataError(what, do="name one .csv or .parquet")
-    if output.exists() and not force:  # before the work, not after it
-        raise OutputError("this file exists already", where=output, do="add --force to replace it")
+    require_absent(output, force=force)  # before the work, not after it
     table = read_table(inputs[0])
     probabilities = _answers(recognizer, table)
     labels = probabilities.argmax(1)

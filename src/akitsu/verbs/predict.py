@@ -141,11 +141,8 @@ def _result_shower(recognizer: Recognizer, score_threshold: float | None) -> Sho
 def _predict_table(
     recognizer: Recognizer, table: Path, output: Path, force: bool, as_json: bool
 ) -> None:
-    from akitsu.errors import OutputError
     from akitsu.report.submission import write_submission
 
-    if output.exists() and not force:  # before the work, not after it
-        raise OutputError("this file exists already", where=output, do="add --force to replace it")
     given = write_submission(
         recognizer.predict_inputs, table, output, card=recognizer.card, force=force
     )

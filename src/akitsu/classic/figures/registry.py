@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
-import pkgutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -13,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from akitsu.errors import OutputError, RecipeError, nearest, require
-from akitsu.files import whole_file, write_text
+from akitsu.errors import RecipeError, nearest, require
+from akitsu.files import require_absent, whole_file, write_text
+from akitsu.gather import import_all
 from akitsu.report.figures import figure
 
 if TYPE_CHECKING:
@@ -74,7 +73,7 @@ class ClassicFigure:
                 written.
             MissingExtraError: If matplotlib or scikit-learn is not installed.
         """
-        require_absent(self.paths(folder), force=force)
+        require_absent(*self.paths(folder), force=force)
         require("sklearn", extra="train", purpose="a figure of the classifiers")
         drawn = self.make()
         picture, *texts = self.paths(folder)
@@ -106,10 +105,7 @@ def classic_figure(
 
 @cache
 def _walk() -> None:
-    from akitsu.classic import figures
-
-    for module in pkgutil.iter_modules(figures.__path__):
-        importlib.import_module(f"{figures.__name__}.{module.name}")
+    import_all("akitsu.classic.figures")
 
 
 def entries() -> dict[str, ClassicFigure]:
@@ -131,19 +127,6 @@ def entry(name: str) -> ClassicFigure:
             f"there is no figure {name!r}", do=nearest(name, known, otherwise=choices)
         )
     return known[name]
-
-
-def require_absent(paths: list[Path], *, force: bool) -> None:
-    """Refuse to begin where a file would be replaced.
-
-    Raises:
-        OutputError: If one of `paths` exists and `force` is False.
-    """
-    for path in paths:
-        if path.exists() and not force:
-            raise OutputError(
-                "this file exists already", where=path, do="add --force to replace it"
-            )
 
 
 def _use_palette(path: Path) -> None:
