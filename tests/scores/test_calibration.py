@@ -7,7 +7,12 @@ import pytest
 from scipy.optimize import minimize_scalar
 from scipy.stats import betabinom
 
-from akitsu.scores.calibration import at_temperature, expected_accuracy, fit_temperature
+from akitsu.scores.calibration import (
+    at_temperature,
+    expected_accuracy,
+    fit_temperature,
+    logits_of,
+)
 from akitsu.scores.classification import ClassificationScores
 
 
@@ -26,7 +31,7 @@ def test_a_planted_temperature_is_found_again(planted):
     probabilities, labels = sampled()
     wrong = at_temperature(probabilities, 1 / planted)
 
-    found = fit_temperature(wrong, labels)
+    found = fit_temperature(logits_of(wrong), labels)
 
     assert found == pytest.approx(planted, rel=0.03)
     assert np.abs(at_temperature(wrong, planted) - probabilities).max() < 1e-5
@@ -44,7 +49,7 @@ def test_the_temperature_is_that_of_a_general_minimiser():
         method="bounded",
     )
 
-    assert fit_temperature(probabilities, labels) == pytest.approx(best.x, abs=1e-3)
+    assert fit_temperature(logits_of(probabilities), labels) == pytest.approx(best.x, abs=1e-3)
 
 
 def test_no_mistake_does_not_make_a_model_infinitely_sure():
@@ -52,7 +57,7 @@ def test_no_mistake_does_not_make_a_model_infinitely_sure():
     labels = np.zeros(50, np.int64)
     probabilities[:, 0] = 0.82
 
-    temperature = fit_temperature(probabilities, labels)
+    temperature = fit_temperature(logits_of(probabilities), labels)
 
     surest = at_temperature(probabilities, temperature).max()
     assert 0.2 < temperature < 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -20,13 +21,16 @@ from akitsu.classic.cross_validation import (
     cross_validate,
     fitter,
 )
-from akitsu.classic.probabilities import fit_temperature
 from akitsu.classic.problem import Problem
+from akitsu.scores.calibration import fit_temperature
 from akitsu.scores.interval import Estimate
 
 REPEATS = 5
 """Cuts into folds; a table of more rows than FEW, and a search, have one."""
 FEW = 5000
+COLDEST = math.exp(-7)
+"""Distances to borders come on any scale: a softmax of them is looked at from this temperature up
+to its inverse."""
 ASKED = 5
 """Times that the whole table is asked; the median is told."""
 
@@ -165,7 +169,7 @@ def _seconds_a_row(pipeline: Any, problem: Problem) -> float:
 def _temperature(pipeline: Any, crossed: CrossValidation, problem: Problem) -> float | None:
     if hasattr(pipeline, "predict_proba"):
         return None
-    return fit_temperature(crossed.scores, problem.labels)
+    return fit_temperature(crossed.scores, problem.labels, coldest=COLDEST, hottest=1 / COLDEST)
 
 
 def _is_settled(pipeline: Any) -> bool:

@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from akitsu import __version__
 from akitsu.classic.classifiers import decision_scores
 from akitsu.classic.comparison import Line
-from akitsu.classic.probabilities import softmax
 from akitsu.classic.problem import Problem
 from akitsu.errors import TrainingError, require
 from akitsu.files import whole_file
 from akitsu.runtime.card import METADATA_KEY, OUTPUTS, ROWS_INPUT, ModelCard
 from akitsu.runtime.table_recognizer import TableRecognizer
+from akitsu.scores.calibration import softmax
 
 PROBABILITY_TOLERANCE = 1e-3
 """As for networks: float32 against float64, sums in another order."""

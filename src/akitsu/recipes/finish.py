@@ -24,7 +24,7 @@ from akitsu.report.submission import write_submission
 from akitsu.runtime.card import ModelCard
 from akitsu.runtime.recognizer import prepare_inputs, results_from_outputs
 from akitsu.runtime.results import Result
-from akitsu.scores.calibration import fit_temperature
+from akitsu.scores.calibration import fit_temperature, logits_of
 from akitsu.scores.classification import ClassificationScores
 from akitsu.scores.evaluate import evaluate
 from akitsu.scores.interval import Estimate
@@ -102,7 +102,7 @@ def calibrated(
     """
     task = trained.network.task
     assert isinstance(task, Classification)
-    factor = fit_temperature(scores.probabilities, scores.labels)
+    factor = fit_temperature(logits_of(scores.probabilities), scores.labels)
     task.temperature = round(trained.card.temperature * factor, 4)
     return scores.at_temperature(factor), replace(trained.card, temperature=task.temperature)
 

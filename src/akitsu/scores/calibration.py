@@ -12,56 +12,76 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-# Beyond these a temperature says more about a tiny set than about the model.
 COLDEST, HOTTEST = 0.2, 5.0
-# Halvings of the search interval: the temperature is then known to four digits.
-ROUNDS = 40
-GOLDEN = (math.sqrt(5) - 1) / 2
+"""Beyond these a temperature says more about a tiny set than about a network."""
+
 LEAST = float(np.finfo(np.float32).tiny)
 
 
-def fit_temperature(probabilities: NDArray[np.floating], labels: NDArray[np.integer]) -> float:
+def softmax(scores: NDArray[np.floating], *, temperature: float = 1.0) -> NDArray[np.float64]:
+    """(N, K) scores, divided by a temperature, as probabilities that sum to 1 over K.
+
+    Example:
+        >>> softmax(np.array([[0.0, 0.0]]))
+        array([[0.5, 0.5]])
+    """
+    tempered = scores.astype(np.float64) / temperature
+    powers = np.exp(tempered - tempered.max(axis=1, keepdims=True))
+    probabilities: NDArray[np.float64] = powers / powers.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def logits_of(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
+    """(N, K) logits that a softmax gives these probabilities for; 0 counts as the least float32."""
+    logits: NDArray[np.float64] = np.log(probabilities.astype(np.float64).clip(LEAST))
+    return logits
+
+
+def fit_temperature(
+    scores: NDArray[np.floating],
+    labels: NDArray[np.integer],
+    *,
+    coldest: float = COLDEST,
+    hottest: float = HOTTEST,
+) -> float:
     """The temperature at which held-out labels are the most likely.
 
-    The label counts as (n + 1) / (n + 2) of a picture and the other classes share the rest, as in
+    The label counts as (n + 1) / (n + 2) of a row and the other classes share the rest, as in
     Platt's scaling (1999): a set without a mistake does not make the model infinitely sure.
 
     Args:
-        probabilities: (N, K), each row summing to 1, of pictures that were not trained on.
+        scores: (N, K) logits or other scores of rows that were not learned from.
         labels: (N,) true class indices.
+        coldest: The lowest temperature that is looked at, above 0.
+        hottest: The highest.
 
     Returns:
-        From 0.2 to 5; below 1 the model was not sure enough, above 1 too sure. 1 for no picture or
-        a single class.
+        Below 1 the model was not sure enough, above 1 too sure. 1 for no row or a single class.
 
     Example:
-        >>> unsure = np.array([[0.6, 0.4]] * 9 + [[0.4, 0.6]])
+        >>> unsure = logits_of(np.array([[0.6, 0.4]] * 9 + [[0.4, 0.6]]))
         >>> round(fit_temperature(unsure, np.zeros(10, int)), 1)
         0.3
     """
-    n, k = probabilities.shape
+    from scipy.optimize import minimize_scalar  # here: the robot has no SciPy, and fits nothing
+
+    n, k = scores.shape
     if n == 0 or k < 2:
         return 1.0
-    logs = np.log(probabilities.astype(np.float64).clip(LEAST))
     spread = 1 / (n + 2)
     targets = np.full((n, k), spread / (k - 1))
     targets[np.arange(n), labels] = 1 - spread
 
     def loss(log_temperature: float) -> float:
-        scaled = logs / math.exp(log_temperature)
+        scaled = scores / math.exp(log_temperature)
         top = scaled.max(1, keepdims=True)
         norm = np.log(np.exp(scaled - top).sum(1, keepdims=True)) + top
         return float(-(targets * (scaled - norm)).sum())
 
-    # The loss is convex in 1 / T, so it has one valley along log T as well: golden-section search.
-    low, high = math.log(COLDEST), math.log(HOTTEST)
-    for _ in range(ROUNDS):
-        width = GOLDEN * (high - low)
-        if loss(high - width) < loss(low + width):
-            high = low + width
-        else:
-            low = high - width
-    return round(math.exp((low + high) / 2), 4)
+    # The loss is convex in 1 / T, so it has one valley along log T as well.
+    ends = (math.log(coldest), math.log(hottest))
+    found = minimize_scalar(loss, bounds=ends, method="bounded")
+    return float(f"{math.exp(found.x):.4g}")  # what lies beyond is chance
 
 
 def at_temperature(probabilities: NDArray[np.floating], temperature: float) -> NDArray[np.float32]:
@@ -78,10 +98,7 @@ def at_temperature(probabilities: NDArray[np.floating], temperature: float) -> N
         >>> at_temperature(np.array([[0.8, 0.2]]), 0.5).round(3)
         array([[0.941, 0.059]], dtype=float32)
     """
-    scaled = np.log(probabilities.astype(np.float64).clip(LEAST)) / temperature
-    odds = np.exp(scaled - scaled.max(1, keepdims=True))
-    shares: NDArray[np.float32] = (odds / odds.sum(1, keepdims=True)).astype(np.float32)
-    return shares
+    return softmax(logits_of(probabilities), temperature=temperature).astype(np.float32)
 
 
 def expected_accuracy(

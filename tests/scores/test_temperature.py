@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from akitsu.classic.probabilities import fit_temperature, softmax
+from akitsu.scores.calibration import fit_temperature, softmax
 
 
 @settings(max_examples=15, deadline=None)
@@ -17,7 +17,9 @@ def test_a_temperature_that_was_planted_is_found(temperature):
     chances = softmax(scores, temperature=temperature)
     labels = (chances.cumsum(axis=1) < rng.random((4000, 1))).sum(axis=1)
 
-    assert fit_temperature(scores, labels) == pytest.approx(temperature, rel=0.1)
+    found = fit_temperature(scores, labels, coldest=0.01, hottest=100)
+
+    assert found == pytest.approx(temperature, rel=0.1)
 
 
 def test_rows_without_a_mistake_leave_a_doubt():
