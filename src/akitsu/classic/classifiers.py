@@ -6,8 +6,9 @@ with the RBF kernel a second time, with a gamma of 100, to show what overfitting
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ class Classifier:
         parameters: Of scikit-learn's class, as the seed has them.
         grid: Parameter to the values that `--tune` tries, the simplest first, since of equals the
             first is taken; empty where there is nothing to search.
-        new: Makes scikit-learn's classifier; it is called with the parameters.
+        estimator: scikit-learn's class, such as "svm.SVC"; it is imported when one is built.
         seed_offset: Added to the seed for the classifier's own random numbers; None if it draws
             none.
     """
@@ -37,7 +38,7 @@ class Classifier:
     title: str
     scaled: bool
     parameters: Mapping[str, Any]
-    new: Callable[..., Any]
+    estimator: str
     grid: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     seed_offset: int | None = None
 
@@ -79,7 +80,8 @@ def build(name: str, *, seed: int = 0, **parameters: Any) -> Any:
     from sklearn.preprocessing import StandardScaler
 
     entry = classifier(name)
-    model = entry.new(**entry.parameters)
+    module, _, kind = entry.estimator.partition(".")
+    model = getattr(import_module(f"sklearn.{module}"), kind)(**entry.parameters)
     if entry.seed_offset is not None:
         model.set_params(random_state=seed + entry.seed_offset)
     known = model.get_params()
@@ -109,42 +111,6 @@ def decision_scores(fitted: Any, features: NDArray[np.floating]) -> NDArray[np.f
     return np.stack([-scores, scores], axis=1) if scores.ndim == 1 else scores
 
 
-def _perceptron(**parameters: Any) -> Any:
-    from sklearn.linear_model import Perceptron
-
-    return Perceptron(**parameters)
-
-
-def _logistic_regression(**parameters: Any) -> Any:
-    from sklearn.linear_model import LogisticRegression
-
-    return LogisticRegression(**parameters)
-
-
-def _svm(**parameters: Any) -> Any:
-    from sklearn.svm import SVC
-
-    return SVC(**parameters)
-
-
-def _decision_tree(**parameters: Any) -> Any:
-    from sklearn.tree import DecisionTreeClassifier
-
-    return DecisionTreeClassifier(**parameters)
-
-
-def _random_forest(**parameters: Any) -> Any:
-    from sklearn.ensemble import RandomForestClassifier
-
-    return RandomForestClassifier(**parameters)
-
-
-def _neighbours(**parameters: Any) -> Any:
-    from sklearn.neighbors import KNeighborsClassifier
-
-    return KNeighborsClassifier(**parameters)
-
-
 C_VALUES = (0.01, 0.1, 1.0, 10.0, 100.0, 1000.0)
 GAMMA_VALUES = (0.001, 0.01, 0.1, 1.0, 10.0)
 
@@ -157,7 +123,7 @@ CLASSIFIERS: dict[str, Classifier] = {
             scaled=True,
             # The seed's n_iter=40 passes over the rows, no fewer: a tolerance would stop earlier.
             parameters={"eta0": 0.1, "max_iter": 40, "tol": None},
-            new=_perceptron,
+            estimator="linear_model.Perceptron",
             seed_offset=0,
         ),
         Classifier(
@@ -166,7 +132,7 @@ CLASSIFIERS: dict[str, Classifier] = {
             scaled=True,
             # More steps than scikit-learn's 100, so that hard tables end with no warning.
             parameters={"C": 1000.0, "max_iter": 5000},
-            new=_logistic_regression,
+            estimator="linear_model.LogisticRegression",
             grid={"C": C_VALUES},
             seed_offset=0,
         ),
@@ -177,7 +143,7 @@ CLASSIFIERS: dict[str, Classifier] = {
             # break_ties: of three classes that win one duel each, the one with the greatest
             # distance is named, so that the answer is always the greatest of the scores.
             parameters={"kernel": "linear", "C": 1.0, "break_ties": True},
-            new=_svm,
+            estimator="svm.SVC",
             grid={"C": C_VALUES[:-1]},
             seed_offset=0,
         ),
@@ -186,7 +152,7 @@ CLASSIFIERS: dict[str, Classifier] = {
             title="RBF SVM",
             scaled=True,
             parameters={"kernel": "rbf", "C": 10.0, "gamma": 0.1, "break_ties": True},
-            new=_svm,
+            estimator="svm.SVC",
             grid={"C": C_VALUES, "gamma": GAMMA_VALUES},
             seed_offset=0,
         ),
@@ -195,7 +161,7 @@ CLASSIFIERS: dict[str, Classifier] = {
             title="RBF SVM, gamma 100",
             scaled=True,
             parameters={"kernel": "rbf", "C": 10.0, "gamma": 100.0, "break_ties": True},
-            new=_svm,
+            estimator="svm.SVC",
             seed_offset=0,
         ),
         Classifier(
@@ -203,7 +169,7 @@ CLASSIFIERS: dict[str, Classifier] = {
             title="decision tree",
             scaled=False,
             parameters={"criterion": "entropy", "max_depth": 3},
-            new=_decision_tree,
+            estimator="tree.DecisionTreeClassifier",
             grid={"max_depth": (1, 2, 3, 4, 5, 8, None)},
             seed_offset=0,
         ),
@@ -212,7 +178,7 @@ CLASSIFIERS: dict[str, Classifier] = {
             title="random forest",
             scaled=False,
             parameters={"criterion": "entropy", "n_estimators": 10},
-            new=_random_forest,
+            estimator="ensemble.RandomForestClassifier",
             grid={"n_estimators": (10, 50)},
             seed_offset=1,
         ),
@@ -221,7 +187,7 @@ CLASSIFIERS: dict[str, Classifier] = {
             title="k nearest neighbours",
             scaled=True,
             parameters={"n_neighbors": 5, "metric": "minkowski", "p": 2},
-            new=_neighbours,
+            estimator="neighbors.KNeighborsClassifier",
             grid={"n_neighbors": (21, 15, 11, 7, 5, 3, 1)},
         ),
     )
