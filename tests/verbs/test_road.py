@@ -270,6 +270,16 @@ def test_a_table_that_cannot_be_answered_is_told_before_the_training(road, tmp_p
     assert not (tmp_path / "run").exists()
 
 
+def test_a_table_of_other_pictures_is_told_before_the_training(road, tmp_path, capfd):
+    table = tmp_path / "test.csv"
+    table.write_text("pixel0,pixel1,pixel2,pixel3\n1,2,3,4\n")
+
+    told = sentence(capfd, run(road.train(tmp_path / "run", "--predict", str(table))))
+
+    assert "test.csv: pictures of 4 pixels where the model wants 8 x 8" in told
+    assert not (tmp_path / "run").exists()
+
+
 def test_the_model_file_says_the_temperature_at_which_its_probabilities_mean_what_they_say(road):
     card = json.loads((road.run / "card.json").read_text())
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from akitsu import __version__
 from akitsu.data.formats.findings import Finding, raise_if_broken
-from akitsu.data.formats.pixel_table import read_header
+from akitsu.data.formats.pixel_table import LABEL, read_header
 from akitsu.data.formats.registry import Reader, find_reader
 from akitsu.data.streamed import Pictures
 from akitsu.errors import DataError, RecipeError
@@ -227,7 +227,15 @@ def _check_answerable(recipe: Recipe, table: Path) -> None:
             where=table,
             do="leave --predict out, and use `akitsu predict` on pictures",
         )
-    read_header(table)
+    height, width = recipe.model.input_hw
+    columns = read_header(table)
+    pixels = len(columns) - (LABEL in columns)
+    if pixels != height * width:
+        raise DataError(
+            f"pictures of {pixels} pixels where the model wants {height} x {width}",
+            where=table,
+            do="use the table that belongs to the training data",
+        )
 
 
 def _silent(text: str) -> None:
