@@ -22,14 +22,14 @@ from akitsu.errors import ModelFileError, RecipeError, require
 from akitsu.models import registry
 from akitsu.models.classification.torchvision_models import FAMILIES
 from akitsu.runtime.card import ModelCard
-from akitsu.weights import deep_compression
+from akitsu.weights import deep_compression, imagenet
 from akitsu.weights.download import DownloadError, fetched, require_checksum
 
 Normalisation = dict[str, list[float]]
 
 FIRST_WEIGHTS = "IMAGENET1K_V1"
 
-IMAGENET: Normalisation = {"mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+IMAGENET: Normalisation = {"mean": list(imagenet.MEAN), "std": list(imagenet.STD)}
 # These two were trained with pixels from -1 to 1; torchvision converts them inside its network.
 FROM_MINUS_ONE: Normalisation = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
 MINUS_ONE = ("googlenet", "inception_v3")

@@ -23,11 +23,7 @@ def digit_fast(
     input_hw: tuple[int, int] = (28, 28),
     widths: Sequence[int] = (16, 32, 64),
 ) -> nn.Module:
-    """The quickest digit network: (B, C, H, W) to (B, K) logits; 29,434 parameters for MNIST.
-
-    Raises:
-        ShapeError: If a side is shorter than 20 pixels.
-    """
+    """The quickest digit network: (B, C, H, W) to (B, K) logits; 29,434 parameters for MNIST."""
     first, second, third = widths
     height, width = (((side - 4) // 2 - 2) // 2 - 2 for side in input_hw)
     return nn.Sequential(
