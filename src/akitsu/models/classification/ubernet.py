@@ -74,6 +74,17 @@ class PictureHead(_Skips):
         return torch.stack(answers).sum(0)
 
 
+class PixelHead(_Skips):
+    """One answer a pixel: (B, K, H, W) logits, the stages' maps enlarged and added up."""
+
+    def forward(self, maps: Maps) -> Tensor:
+        """The maps of a trunk to (B, K, H, W) of the first of them."""
+        answers = [skip(each) for skip, each in zip(self.skips, maps, strict=True)]
+        size = answers[0].shape[2:]
+        enlarged = [F.interpolate(each, size, mode="bilinear") for each in answers]
+        return torch.stack(enlarged).sum(0)
+
+
 class MultiTask(nn.Module):
     """One trunk and a head for each task: one pass answers several questions.
 
