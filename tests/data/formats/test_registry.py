@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from akitsu import gather
 from akitsu.data.formats import registry
 from akitsu.data.formats.registry import Reader, ReaderOptions, find_reader, read, readers
 from akitsu.errors import DataError
@@ -93,7 +94,7 @@ def test_a_third_party_format_arrives_through_its_entry_point(monkeypatch):
             registry._readers["theirs"] = "reader"
 
     monkeypatch.setattr(registry, "_readers", dict(readers()))
-    monkeypatch.setattr(registry, "entry_points", lambda group: {"akitsu.formats": [Entry]}[group])
+    monkeypatch.setattr(gather, "entry_points", lambda group: {"akitsu.formats": [Entry]}[group])
     registry._gather.cache_clear()
 
     assert readers()["theirs"] == "reader"
