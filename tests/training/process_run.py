@@ -30,6 +30,7 @@ from akitsu.training.processes import (
     mean_over_processes,
     meet_anew,
     one_voice,
+    part_at_exit,
 )
 from akitsu.training.snapshot import resume
 from akitsu.training.trainer import Trainer
@@ -153,6 +154,7 @@ def main(root: Path, scenes: list[dict[str, Any]]) -> None:
     strategy = "ddp" if processes > 1 else "auto"
     fabric = Fabric(accelerator="cpu", devices=processes, strategy=strategy)
     fabric.launch()
+    part_at_exit()
     for options in scenes:
         out = root / options["folder"]
         out.mkdir(parents=True, exist_ok=True)

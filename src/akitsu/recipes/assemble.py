@@ -138,12 +138,13 @@ def hang_extensions(
     """Hang the recipe's extensions on the run."""
     settings = recipe.extensions
     key = f"validation/main/{network.task.score}"
-    score = _scorer(trainer.updater, network, validation_set, card)
-    trainer.extend(Evaluator(score), trigger=settings.evaluate)
-    trainer.extend(KeepBest(key), trigger=settings.evaluate)
-    if settings.patience is not None:
-        stopping = EarlyStopping(key, patience=settings.patience)
-        trainer.extend(stopping, trigger=settings.evaluate)
+    if settings.evaluate is not None:
+        score = _scorer(trainer.updater, network, validation_set, card)
+        trainer.extend(Evaluator(score), trigger=settings.evaluate)
+        trainer.extend(KeepBest(key), trigger=settings.evaluate)
+        if settings.patience is not None:
+            stopping = EarlyStopping(key, patience=settings.patience)
+            trainer.extend(stopping, trigger=settings.evaluate)
     if recipe.model.freeze or recipe.model.unfreeze:
         trainer.extend(_freeze(trainer, recipe, network.model))
     trainer.extend(LogReport(), trigger=(1, "epoch"))

@@ -17,7 +17,7 @@ from akitsu.errors import RecipeError
 from akitsu.recipes.recipe import OptimizerSettings, Recipe, ScheduleSettings
 from akitsu.runtime.threads import available_threads
 from akitsu.training import finetune, schedules
-from akitsu.training.processes import meet_anew
+from akitsu.training.processes import meet_anew, part_at_exit
 from akitsu.training.sharded import shard
 
 Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
@@ -43,6 +43,7 @@ def make_fabric(recipe: Recipe) -> tuple[Fabric, str]:
         precision=precision,
     )
     fabric.launch()
+    part_at_exit()
     torch.set_num_threads(max(1, available_threads() // devices))
     return fabric, f"{_place(fabric)}, precision {precision} ({why})"
 

@@ -146,12 +146,14 @@ class ExtensionSettings(Section):
     """What hangs on the run.
 
     `average` is the decay of the averaged weights, which are the ones that are scored and
-    exported (null: none are kept); `patience` ends the run when the score has not risen for so
-    many evaluations (null: never); `more` names third parties' extensions.
+    exported (null: none are kept); `evaluate` is how often they are scored on the validation set,
+    which keeps the best (null: never, and the last are exported); `patience` ends the run when the
+    score has not risen for so many evaluations (null: never); `more` names third parties'
+    extensions.
     """
 
     average: float | None = Field(default=0.99, gt=0, lt=1)
-    evaluate: tuple[int, Literal["epoch", "iteration"]] = (1, "epoch")
+    evaluate: tuple[int, Literal["epoch", "iteration"]] | None = (1, "epoch")
     patience: int | None = Field(default=None, ge=1)
     snapshot_seconds: float = Field(default=20.0, gt=0)
     more: list[str] = []

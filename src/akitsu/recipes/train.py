@@ -136,6 +136,8 @@ def _train(
 
     def end() -> None:
         save_weights(weights, folder / "final.safetensors")
+        if recipe.extensions.evaluate is None:
+            save_weights(weights, folder / directory.WEIGHTS)  # there is no better than the last
         write_json(folder / "environment.json", directory.environment(**facts))
         finish(open_run(folder), validation_set, say=say, answer=answer)
 

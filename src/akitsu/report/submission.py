@@ -19,7 +19,7 @@ from akitsu.scores.calibration import expected_accuracy
 from akitsu.scores.evaluate import Predict
 
 # So many small pictures stay in a core's caches.
-BATCH = 128
+BATCH = 256
 LEAST_SURE = 24
 
 

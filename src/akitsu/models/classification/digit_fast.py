@@ -1,9 +1,10 @@
 """The smallest digit reader that is right in 99 of 100 after a little more than one epoch.
 
-Three convolutions without padding, each with batch normalisation (arXiv:1502.03167), two poolings
-and one linear layer: what is left of `digit-net` when seconds count. Unpadded layers shrink the
-map early, and an early small map is what makes a step cheap. So does pooling before normalisation
-and rectifier, which then have a quarter of the work.
+Three convolutions without padding, each with batch normalisation (arXiv:1502.03167), one pooling
+and one linear layer: what is left of `digit-net` when seconds count. A small map early is what
+makes a step cheap, so the first layer strides where others pool: a pooling alone costs as much as
+its convolution. The one pooling comes before normalisation and rectifier, which then have a
+quarter of the work.
 """
 
 from __future__ import annotations
@@ -23,12 +24,11 @@ def digit_fast(
     input_hw: tuple[int, int] = (28, 28),
     widths: Sequence[int] = (16, 32, 64),
 ) -> nn.Module:
-    """The quickest digit network: (B, C, H, W) to (B, K) logits; 29,434 parameters for MNIST."""
+    """The quickest digit network: (B, C, H, W) to (B, K) logits; 29,610 parameters for MNIST."""
     first, second, third = widths
-    height, width = (((side - 4) // 2 - 2) // 2 - 2 for side in input_hw)
+    height, width = (((side - 6) // 2 - 1) // 2 - 2 for side in input_hw)
     return nn.Sequential(
-        nn.Conv2d(in_channels, first, 5, bias=False),
-        nn.MaxPool2d(2),
+        nn.Conv2d(in_channels, first, 6, stride=2, bias=False),
         nn.BatchNorm2d(first),
         nn.ReLU(inplace=True),
         nn.Conv2d(first, second, 3, bias=False),

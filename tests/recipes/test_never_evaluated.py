@@ -1,0 +1,42 @@
+"""A recipe that is scored once only, at its end."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+from safetensors.torch import load_file
+
+from akitsu.cli import run
+from akitsu.recipes import directory
+
+ROWS, PIXELS, CLASSES = 80, 28 * 28, 10
+
+
+def write_table(path):
+    """A table as the digits' is: a label, and 784 pixels of noise that know it."""
+    pixels = np.random.default_rng(0).integers(0, 50, (ROWS, PIXELS))
+    labels = np.arange(ROWS) // 8 % CLASSES  # every eighth row validates: all classes in both
+    pixels[np.arange(ROWS), labels * 70 + 35] = 255
+    names = [f"pixel{number}" for number in range(PIXELS)]
+    lines = [",".join(["label", *names])]
+    lines += [",".join(map(str, [label, *row])) for label, row in zip(labels, pixels, strict=True)]
+    path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+def test_a_run_that_is_never_evaluated_exports_its_last_weights(tmp_path):
+    out = tmp_path / "run"
+    line = ["train", "digits-fast", "--data", write_table(tmp_path / "train.csv")]
+    line += ["--out", str(out), "--set", "stop=[3, iteration]", "--set", "batch_size=16"]
+
+    assert run(line) == 0
+
+    last = load_file(out / "final.safetensors")
+    kept = load_file(out / directory.WEIGHTS)
+    assert last.keys() == kept.keys()
+    assert all((last[name] == kept[name]).all() for name in last)
+    rows = [json.loads(row) for row in (out / "log.jsonl").read_text().splitlines()]
+    assert rows
+    assert not any(key.startswith("validation/") for row in rows for key in row)
+    assert (out / directory.MODEL).is_file()
