@@ -90,7 +90,13 @@ class Budget:
 
 BUDGETS = (
     Budget("digits-fast", "recipe digits-fast", "digits-fast", least_ratio=40, least_accuracy=0.99),
-    Budget("digit-cnn", "network of that script, in akitsu", "digits", SAME_AS_CHAINER, least_ratio=9),
+    Budget(
+        "digit-cnn",
+        "network of that script, in akitsu",
+        "digits",
+        SAME_AS_CHAINER,
+        least_ratio=9,
+    ),
     Budget("digits", "recipe digits", "digits"),
     Budget(CHAINER, "script of 2017, Chainer 7.8.1", long=True),
     Budget("digits-best", "recipe digits-best", "digits-best", long=True),
