@@ -51,6 +51,18 @@ def test_the_digit_reader_writes_a_submission_from_tables_that_it_draws(tmp_path
     assert float(epochs[-1][-1]) > 0.9  # chance is 0.1
 
 
+def test_one_trunk_learns_three_tasks_from_sets_labelled_for_one_each(tmp_path):
+    lines = runs("digits_uber.py", folder=tmp_path)
+
+    epochs = [line.split() for line in lines if re.match(r" +\d", line)]
+    digit, turn, ink = map(float, epochs[-1][1:])
+    # Chance is 0.1, 0.25 and about 0.6.
+    assert digit > 0.9
+    assert turn > 0.9
+    assert ink > 0.98
+    assert len([line for line in lines if re.fullmatch(r"[.#]{8}", line)]) == 8
+
+
 def test_one_table_alone_is_refused(tmp_path):
     command = [sys.executable, str(EXAMPLES / "kaggle_digits.py"), "train.csv"]
 

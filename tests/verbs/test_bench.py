@@ -30,6 +30,16 @@ def test_a_network_and_a_file_stand_in_one_table_with_a_picture(tmp_path, capfd)
     assert (tmp_path / "out/bench.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_registered_network_can_be_timed_in_both_programs(tmp_path, capfd):
+    line = ["bench", "digit-fast", "--input-hw", "28", "28", "--onnx", *SMALL, "--json"]
+
+    assert run([*line, "--output", str(tmp_path)]) == 0
+
+    (row,) = json.loads(capfd.readouterr().out)["models"]
+    assert set(row["latency"]) == {"torch", "onnxruntime"}
+    assert all(each["median_ms"] > 0 for each in row["latency"].values())
+
+
 def test_what_is_no_model_is_a_sentence_and_leaves_nothing(tmp_path, capfd):
     out = ["--output", str(tmp_path / "out")]
 
