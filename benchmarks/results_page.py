@@ -244,7 +244,7 @@ def budgets(document: dict[str, Any]) -> str:
             "compared, and to its end: akitsu writes model file and report after the submission. "
             f"Medians of {document['rounds']} for the short rows. All learn from the first seven "
             f"eighths of the table and are scored on the last, {pictures:,} pictures; akitsu also "
-            "keeps its best weights by them, Chainer's script its last.\n",
+            "keeps its best weights by them where its recipe scores between, else its last.\n",
         ]
     )
 

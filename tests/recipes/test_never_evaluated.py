@@ -40,3 +40,12 @@ def test_a_run_that_is_never_evaluated_exports_its_last_weights(tmp_path):
     assert rows
     assert not any(key.startswith("validation/") for row in rows for key in row)
     assert (out / directory.MODEL).is_file()
+
+
+def test_patience_without_scores_is_refused(tmp_path, capfd):
+    line = ["train", "digits-fast", "--data", str(tmp_path), "--out", str(tmp_path / "run")]
+
+    assert run([*line, "--set", "extensions.patience=2"]) == 2
+
+    assert "extensions.patience" in capfd.readouterr().err
+    assert not (tmp_path / "run").exists()

@@ -219,6 +219,12 @@ def require_runnable(recipe: Recipe) -> None:
         registry.require_options(recipe.model.name, recipe.model.options)
     make_task(recipe.task, recipe.loss)
     make_schedule(recipe.schedule)
+    if recipe.extensions.evaluate is None and recipe.extensions.patience is not None:
+        raise RecipeError(
+            "a run that is never scored on the way cannot end for want of a better score",
+            where="extensions.patience",
+            do="set it to null, or say in extensions.evaluate how often to score",
+        )
 
 
 def _check_answerable(recipe: Recipe, table: Path) -> None:

@@ -135,7 +135,29 @@ class _Shuffle:
         return Plan(indices[rows], rows, whole, self.seed, iteration)
 
 
-class ShuffledBatches:
+class CountedEpochs:
+    """Where in which epoch a source stands, from `iteration` and `batches_per_epoch`."""
+
+    iteration: int
+    batches_per_epoch: int
+
+    @property
+    def epoch(self) -> int:
+        """Epochs that are complete."""
+        return self.iteration // self.batches_per_epoch
+
+    @property
+    def epoch_detail(self) -> float:
+        """The same with the part of the running epoch."""
+        return self.iteration / self.batches_per_epoch
+
+    @property
+    def is_new_epoch(self) -> bool:
+        """Whether the newest batch was the last of its epoch."""
+        return self.iteration > 0 and self.iteration % self.batches_per_epoch == 0
+
+
+class ShuffledBatches(CountedEpochs):
     """Every picture once an epoch, in an order drawn anew for each.
 
     Args:
@@ -176,21 +198,6 @@ class ShuffledBatches:
         self._fetched: Iterator[Batch] | None = None
         self._closing: weakref.finalize[..., ShuffledBatches] | None = None
         _require_even(share[1], sizes=(self.batch_size, 0 if drop_last else rest))
-
-    @property
-    def epoch(self) -> int:
-        """Epochs that are complete."""
-        return self.iteration // self.batches_per_epoch
-
-    @property
-    def epoch_detail(self) -> float:
-        """The same with the part of the running epoch."""
-        return self.iteration / self.batches_per_epoch
-
-    @property
-    def is_new_epoch(self) -> bool:
-        """Whether the newest batch was the last of its epoch."""
-        return self.iteration > 0 and self.iteration % self.batches_per_epoch == 0
 
     def __iter__(self) -> ShuffledBatches:
         return self

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from akitsu.errors import DataError, TrainingError
-from akitsu.training.batches import Batch, Batches
+from akitsu.training.batches import Batch, Batches, CountedEpochs
 
 
-class Interleaved:
+class Interleaved(CountedEpochs):
     """One batch of each source after the other, over and over.
 
     An epoch is one of the source with the most batches; shorter ones begin anew within it.
@@ -28,21 +28,6 @@ class Interleaved:
         longest = max(source.batches_per_epoch for source in sources.values())
         self.batches_per_epoch = longest * len(sources)
         self.iteration = 0
-
-    @property
-    def epoch(self) -> int:
-        """Epochs that are complete."""
-        return self.iteration // self.batches_per_epoch
-
-    @property
-    def epoch_detail(self) -> float:
-        """The same with the part of the running epoch."""
-        return self.iteration / self.batches_per_epoch
-
-    @property
-    def is_new_epoch(self) -> bool:
-        """Whether the newest batch was the last of its epoch."""
-        return self.iteration > 0 and self.iteration % self.batches_per_epoch == 0
 
     def __iter__(self) -> Interleaved:
         return self

@@ -102,8 +102,12 @@ def part_at_exit() -> None:
     A process that ends with its connections open now and then aborts in their threads, and
     torchrun reads that as a crash of the training. Fabric sees to it on CUDA only.
     """
+    atexit.register(_part)
+
+
+def _part() -> None:
     if torch.distributed.is_initialized():
-        atexit.register(torch.distributed.destroy_process_group)
+        torch.distributed.destroy_process_group()
 
 
 def _free_place(*, towards: tuple[str, int]) -> tuple[str, str]:

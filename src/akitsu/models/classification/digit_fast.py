@@ -2,9 +2,8 @@
 
 Three convolutions without padding, each with batch normalisation (arXiv:1502.03167), one pooling
 and one linear layer: what is left of `digit-net` when seconds count. A small map early is what
-makes a step cheap, so the first layer strides where others pool: a pooling alone costs as much as
-its convolution. The one pooling comes before normalisation and rectifier, which then have a
-quarter of the work.
+makes a step cheap, so the first layer strides where others pool. The one pooling comes before
+normalisation and rectifier, which then have a quarter of the work.
 """
 
 from __future__ import annotations
