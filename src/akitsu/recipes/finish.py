@@ -20,7 +20,7 @@ from akitsu.report.curves import draw_log
 from akitsu.report.evaluation import draw_evaluation
 from akitsu.report.page import Facts, Folded, Picture, Section, write_page
 from akitsu.report.page import Scores as ScoresSection
-from akitsu.report.submission import write_submission
+from akitsu.report.submission import write_answers
 from akitsu.runtime.card import ModelCard
 from akitsu.runtime.recognizer import prepare_inputs, results_from_outputs
 from akitsu.runtime.results import Result
@@ -48,12 +48,18 @@ def finish(
         trained: The run, with its best weights.
         dataset: Its validation set.
         say: Is told in plain lines what is going on.
-        answer: A table of pixels to answer first, as soon as the scores are known.
+        answer: A table of pixels to answer before all else: the answers need no scores.
 
     Raises:
         TrainingError: If the exported file would answer otherwise than the network.
     """
     folder, network = trained.folder, trained.network
+    answers = None
+    if answer is not None:
+        path = folder / directory.SUBMISSION
+        predict = network.predict_inputs
+        answers = write_answers(predict, answer, path, card=trained.card, force=True)
+        say(f"{len(answers.images)} rows answered: {path}")
     scores = evaluate(network.predict_inputs, dataset, trained.card)
     card = trained.card
     if isinstance(scores, ClassificationScores):
@@ -61,10 +67,9 @@ def finish(
     metrics = scores.metrics()
     card = replace(card, scores=card_scores(metrics))
     write_text(folder / directory.CARD, card.to_json() + "\n")
-    if answer is not None:
-        path = folder / directory.SUBMISSION
-        given = write_submission(network.predict_inputs, answer, path, card=card, force=True)
-        say(f"{given.rows} rows answered: {path}; {given}")
+    if answers is not None:
+        answers = answers.at_temperature(card.temperature / trained.card.temperature)
+        say(str(answers.judged(card)))
     say(f"exporting {folder / directory.MODEL}, with a comparison on real pictures")
     export(network, folder / directory.MODEL, card=card, pictures=_some_pictures(dataset))
 

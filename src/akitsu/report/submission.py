@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from akitsu.files import require_absent, write_text
 from akitsu.report.worst import draw_worst
 from akitsu.runtime.card import ModelCard
 from akitsu.runtime.frames import with_channels
-from akitsu.scores.calibration import expected_accuracy
+from akitsu.scores.calibration import at_temperature, expected_accuracy
 from akitsu.scores.evaluate import Predict
 
 # So many small pictures stay in a core's caches.
@@ -63,6 +63,40 @@ class Submission:
         return f"{known}; {sure}"
 
 
+@dataclass(frozen=True)
+class Answers:
+    """A table's rows, answered and written.
+
+    Attributes:
+        file: The submission.
+        images: (N, H, W, C) uint8: the rows.
+        probabilities: (N, K) float32, each row summing to 1.
+        classes: K names.
+    """
+
+    file: Path
+    images: NDArray[np.uint8]
+    probabilities: NDArray[np.float32]
+    classes: tuple[str, ...]
+
+    def at_temperature(self, temperature: float) -> Answers:
+        """The same answers with their logits divided by `temperature`: as sure as they may be."""
+        tempered = at_temperature(self.probabilities, temperature)
+        return replace(self, probabilities=tempered)
+
+    def judged(self, card: ModelCard) -> Submission:
+        """Say how right the answers may be, and draw the doubtful beside the submission."""
+        picture = least_sure_of(self.file)
+        _draw_least_sure(picture, self.images, self.probabilities, classes=self.classes)
+        rows, confidence = len(self.images), float(self.probabilities.max(1).mean())
+        return Submission(rows, confidence, _expected(card, rows), picture)
+
+
+def least_sure_of(submission: Path) -> Path:
+    """Where the picture of a submission's doubtful rows lies."""
+    return submission.with_name(f"{submission.stem}-least-sure.png")
+
+
 def write_submission(
     predict: Predict, table: Path, output: Path, *, card: ModelCard, force: bool = False
 ) -> Submission:
@@ -81,8 +115,14 @@ def write_submission(
         FaultsError: If the table is broken.
         OutputError: If one of the two files is there and `force` is False.
     """
-    least_sure = output.with_name(f"{output.stem}-least-sure.png")
-    require_absent(output, least_sure, force=force)
+    return write_answers(predict, table, output, card=card, force=force).judged(card)
+
+
+def write_answers(
+    predict: Predict, table: Path, output: Path, *, card: ModelCard, force: bool = False
+) -> Answers:
+    """The first half of `write_submission`: the file alone, for whom it cannot come too soon."""
+    require_absent(output, least_sure_of(output), force=force)
     if card.task != "classification":
         raise ModelFileError(
             f"a table of pixels is for classifiers, and this model does {card.task}",
@@ -102,9 +142,7 @@ def write_submission(
     names = [card.classes[label] for label in probabilities.argmax(1)]
     lines = [f"{number},{name}\n" for number, name in enumerate(names, 1)]
     write_text(output, "ImageId,Label\n" + "".join(lines), force=force)
-    _draw_least_sure(least_sure, rows.images, probabilities, classes=card.classes)
-    confidence = float(probabilities.max(1).mean())
-    return Submission(len(lines), confidence, _expected(card, len(lines)), least_sure)
+    return Answers(output, rows.images, probabilities, card.classes)
 
 
 def _probabilities(predict: Predict, images: NDArray[np.uint8]) -> NDArray[np.float32]:
