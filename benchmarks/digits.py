@@ -30,6 +30,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ RESULT = Path("docs/results/digits_budgets.json")
 CHAINER = "chainer"
 EIGHTH = 8
 TOLERANCE = 0.005
+LABEL_COLUMNS = 18
 SAME_AS_CHAINER = (
     "model={name: digit-cnn, input_hw: [28, 28], channels: 1, pad_value: 0}",
     "optimizer={name: adam, lr: 0.001, weight_decay: 0}",
@@ -381,7 +383,7 @@ def draw(path: Path, budgets: Sequence[dict[str, Any]]) -> None:
             colour = COLOURS[1] if each["name"] == CHAINER else COLOURS[0]
             bars = {"yerr": [[value - low], [high - value]], "capsize": 3}
             axes.errorbar(seconds, value, fmt="o", color=colour, **bars)
-            text = f"{each['what']}\n{seconds:,.1f} s"
+            text = f"{textwrap.fill(each['what'], LABEL_COLUMNS)}\n{seconds:,.1f} s"
             place = {"xytext": (8, -4), "textcoords": "offset points", "va": "top"}
             axes.annotate(text, (seconds, value), color=colour, fontsize=9, **place)
         axes.set_xscale("log")

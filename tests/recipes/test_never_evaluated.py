@@ -49,3 +49,17 @@ def test_patience_without_scores_is_refused(tmp_path, capfd):
 
     assert "extensions.patience" in capfd.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+def test_a_search_judges_such_runs_by_their_last_score(tmp_path):
+    line = ["tune", "digits-fast", "--data", write_table(tmp_path / "train.csv"), "--trials", "2"]
+    line += ["--out", str(tmp_path / "study"), "--set", "stop=[3, iteration]"]
+
+    assert run([*line, "--set", "batch_size=16"]) == 0
+
+    trials = json.loads((tmp_path / "study" / "study.json").read_text())["trials"]
+    assert [trial["state"] for trial in trials] == ["complete", "complete"]
+    for number, trial in enumerate(trials):
+        metrics = json.loads((tmp_path / f"study/trials/{number}" / directory.METRICS).read_text())
+        assert trial["value"] == metrics["metrics"]["accuracy"]["value"]
+        assert trial["scores"] == []

@@ -56,6 +56,25 @@ def play(out, scenes, *, processes):
             process.kill()
 
 
+def test_a_process_leaves_its_group_before_it_ends():
+    """Handlers at exit are called in the reverse order: the first registered is called last."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program = f"""
+import atexit
+import torch.distributed as group
+from akitsu.training.processes import part_at_exit
+atexit.register(lambda: print(group.is_initialized()))
+part_at_exit()
+group.init_process_group("gloo", init_method="tcp://127.0.0.1:{port}", rank=0, world_size=1)
+"""
+
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+
+    assert (done.returncode, done.stdout.strip()) == (0, "False"), done.stderr
+
+
 def losses(out):
     return [row["main/loss"] for row in log_without_times(out)]
 
