@@ -218,6 +218,34 @@ def faults(document: dict[str, Any]) -> str:
 
 
 def budgets(document: dict[str, Any]) -> str:
+    pictures = document["budgets"][0]["accuracy"]["n"]
+    return "\n".join(
+        [
+            "## Digits for every budget\n",
+            *budget_table(document),
+            "",
+            "![Accuracy against seconds](results/digits_budgets.png)\n",
+            "From the start of the process to the written submission, by which the rows are "
+            "compared, and to its end: akitsu writes model file and report after the submission. "
+            f"Medians of {document['rounds']} for the short rows. All learn from the first seven "
+            f"eighths of the table and are scored on the last, {pictures:,} pictures; akitsu also "
+            "keeps its best weights by them where its recipe scores between, else its last.\n",
+        ]
+    )
+
+
+def budgets_in_float32(document: dict[str, Any]) -> str:
+    return "\n".join(
+        [
+            "### On a processor without bfloat16\n",
+            *budget_table(document),
+            "",
+            "The same short rows on an older processor, where all of the training is in float32.\n",
+        ]
+    )
+
+
+def budget_table(document: dict[str, Any]) -> list[str]:
     rows = []
     for each in document["budgets"]:
         accuracy, ratio = each["accuracy"], each["times_as_fast_as_chainer"]
@@ -232,21 +260,7 @@ def budgets(document: dict[str, Any]) -> str:
             )
         )
     head = ("digits", "to the submission", "to the end", "times as fast as Chainer", "accuracy")
-    head = (*head, "95 % interval")
-    pictures = document["budgets"][0]["accuracy"]["n"]
-    return "\n".join(
-        [
-            "## Digits for every budget\n",
-            *table(head, rows),
-            "",
-            "![Accuracy against seconds](results/digits_budgets.png)\n",
-            "From the start of the process to the written submission, by which the rows are "
-            "compared, and to its end: akitsu writes model file and report after the submission. "
-            f"Medians of {document['rounds']} for the short rows. All learn from the first seven "
-            f"eighths of the table and are scored on the last, {pictures:,} pictures; akitsu also "
-            "keeps its best weights by them where its recipe scores between, else its last.\n",
-        ]
-    )
+    return table((*head, "95 % interval"), rows)
 
 
 def bulk(document: dict[str, Any]) -> str:
@@ -285,6 +299,7 @@ def machine(document: dict[str, Any]) -> str:
 # Sections of files that a benchmark may not have written yet, in the order of the page.
 OPTIONAL: dict[str, Callable[[dict[str, Any]], str]] = {
     "digits_budgets": budgets,
+    "digits_budgets_float32": budgets_in_float32,
     "faults": faults,
     "trainer": loop,
     "snapshot_stall": stall,
