@@ -11,10 +11,14 @@ EXAMPLE = "akitsu import squeezenet_v1.0_deep_compression.net --output squeezene
 
 
 def import_(
-    file: Annotated[Path, typer.Argument(help="The foreign file of weights.")],
+    file: Annotated[Path, typer.Argument(help="The foreign file of weights, or Darknet's .cfg.")],
+    weights: Annotated[
+        Path | None,
+        typer.Argument(help="Darknet's .weights; by default those beside the .cfg."),
+    ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="The model file; by default FILE.onnx here."),
+        typer.Option("--output", "--out", "-o", help="The model file; by default FILE.onnx here."),
     ] = None,
     model: Annotated[
         str | None, typer.Option(help="The network, where the file does not tell: resnet18.")
@@ -50,6 +54,7 @@ def import_(
         mean=_numbers(mean, "--mean"),
         std=_numbers(std, "--std"),
         licence=licence,
+        weights=weights,
     )
     path = output or Path(file.with_suffix(".onnx").name)
     card = import_file(file, path, said=said, force=force)

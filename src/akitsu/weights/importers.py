@@ -25,6 +25,7 @@ class Said:
         mean: One number a channel, on the scale 0-1.
         std: Likewise.
         licence: Of the weights.
+        weights: Where they lie, if the file itself describes the network alone.
     """
 
     model: str | None = None
@@ -33,6 +34,7 @@ class Said:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     licence: str | None = None
+    weights: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +44,7 @@ class Imported:
     Attributes:
         model: The network with its weights, in evaluation mode.
         name: Of the network in the registry.
-        task: "classification" or "segmentation".
+        task: "classification", "detection" or "segmentation".
         classes: K names by index.
         input_hw: Rows and columns that the network was made for.
         channels: 3 (RGB) or 1 (grey).
