@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from akitsu.runtime.frames import with_channels
+from akitsu.runtime.frames import BLACKEST, tells_nothing, with_channels
 
 
 @pytest.mark.parametrize(
@@ -24,3 +24,30 @@ def test_grey_becomes_three_equal_channels():
     grey = np.array([[1, 2]], np.uint8)
 
     assert with_channels(grey, 3).tolist() == [[[1] * 3, [2] * 3]]
+
+
+@pytest.fixture
+def scene():
+    return np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+
+
+def test_a_new_frame_tells_something(scene):
+    assert tells_nothing(scene, None) == ""
+    assert tells_nothing(scene, scene[:40]) == ""
+    assert tells_nothing(scene, scene[::-1]) == ""
+
+
+@pytest.mark.parametrize("pixel", [(0, 0, 0), (7, 9, 1), (47, 63, 2)])
+def test_one_pixel_makes_a_new_frame(scene, pixel):
+    after = scene.copy()
+    after[pixel] ^= 1
+    black = np.full_like(scene, BLACKEST)
+    black[pixel] += 1
+
+    assert tells_nothing(after, scene) == ""
+    assert tells_nothing(black, None) == ""
+
+
+def test_black_frames_and_the_same_one_again_tell_nothing_of_now(scene):
+    assert tells_nothing(scene.copy(), scene) == "the same frame comes again and again"
+    assert tells_nothing(np.full_like(scene, BLACKEST), scene) == "only black frames come"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from akitsu.errors import ModelFileError
-from akitsu.runtime.frames import Frame
+from akitsu.runtime.frames import Absence, Frame
 from akitsu.runtime.live import objects_in, watch
 from akitsu.runtime.pictures import write_picture
 from akitsu.runtime.recognizer import Recognizer
@@ -34,6 +34,7 @@ def test_a_detection_says_where_and_how_large():
         "score": 0.9,
         "box": [10, 20, 50, 40],
         "position": [30, 30],
+        "offset": [-0.4, -0.25],
         "size": 0.1,
     }
     assert second["class"] == "dog"
@@ -85,7 +86,14 @@ def test_what_is_seen_can_be_written_as_json(recognizer, folder):
         document = next(watch(recognizer, source)).as_document()
 
     assert json.loads(json.dumps(document, allow_nan=False)) == document
-    assert list(document) == ["frame", "captured_at", "latency_ms", "dropped", "objects"]
+    assert list(document) == [
+        "state",
+        "frame",
+        "captured_at",
+        "latency_ms",
+        "dropped",
+        "objects",
+    ]
 
 
 def test_detections_of_other_classes_are_not_drawn_either(recognizer, folder):
@@ -94,6 +102,44 @@ def test_detections_of_other_classes_are_not_drawn_either(recognizer, folder):
 
     assert seen.result.labels.tolist() == [2]
     assert [one["class"] for one in seen.objects] == ["blue"]
+
+
+class Flickering:
+    """A frame, nothing for a while, a frame."""
+
+    dropped = 4
+    frame = Frame(np.zeros((9, 9, 3), np.uint8), 0, 1.0, "frame 0")
+
+    def moments(self):
+        yield from (self.frame, Absence("stale", 1.25, "only black frames come"), self.frame)
+
+
+def test_without_a_frame_nothing_is_seen_and_the_robot_is_told(recognizer):
+    """Whoever steers by `best` needs no special case."""
+    first, missing, second = watch(recognizer, Flickering(), class_name="blue")
+
+    assert [one.state for one in (first, missing, second)] == ["live", "stale", "live"]
+    assert (first.best["class"], missing.best, missing.objects) == ("blue", None, [])
+    document = missing.as_document()
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+    assert document == {
+        "state": "stale",
+        "frame": None,
+        "no_frame_for_s": 1.25,
+        "why": "only black frames come",
+        "dropped": 4,
+        "objects": [],
+    }
+
+
+def test_the_best_object_is_the_one_of_the_highest_score(recognizer, folder):
+    with open_source(folder) as source:
+        everything, nothing = (
+            next(watch(recognizer, source, score_threshold=threshold)) for threshold in (0.0, 1.0)
+        )
+
+    assert everything.best["score"] == max(one["score"] for one in everything.objects)
+    assert nothing.best is None
 
 
 def test_a_misspelt_class_gets_advice_before_the_first_frame(recognizer):
@@ -107,7 +153,7 @@ def test_a_clock_set_back_gives_no_latency_below_zero(recognizer):
     class FromTheFuture:
         dropped = 0
 
-        def __iter__(self):
+        def moments(self):
             yield Frame(np.zeros((9, 9, 3), np.uint8), 0, 1e11, "frame 0")
 
     assert next(watch(recognizer, FromTheFuture())).latency_ms == 0

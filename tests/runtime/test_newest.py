@@ -135,6 +135,75 @@ def test_without_a_frame_in_time_it_is_lost_and_says_so():
     )
 
 
+def test_a_camera_that_repeats_itself_or_goes_black_shows_nothing(live, monkeypatch):
+    monkeypatch.setattr(newest, "STALE_AFTER_S", 0.01)
+    source, capture = live
+    moments = source.moments()
+    capture.feed(10)
+    first = next(moments)
+    capture.feed(10, 10)
+    frozen = next(moments)
+    capture.feed(0)
+    black = next(moments)
+    capture.feed(20)
+    second = next(moments)
+
+    assert (shade_of(first), shade_of(second), second.index) == (10, 20, 4)
+    assert [frozen.why, black.why] == [
+        "the same frame comes again and again",
+        "only black frames come",
+    ]
+    assert {frozen.state, black.state} == {"stale"}
+    assert 0 < frozen.since_s < black.since_s
+    assert (source.unusable, source.dropped) == (3, 0)
+
+
+def test_a_camera_that_was_there_is_waited_for(live, monkeypatch):
+    """Without a timeout of its own it is given up only if a first frame does not come."""
+    monkeypatch.setattr(newest, "STALE_AFTER_S", 0.01)
+    monkeypatch.setattr(newest, "LOST_AFTER_S", 0.05)
+    source, capture = live
+    source._timeout_s = None
+    capture.feed(10)
+    moments = source.moments()
+    next(moments)
+
+    states = [next(moments).state for _ in range(20)]
+    capture.feed(20)
+
+    assert states[0] == "stale"
+    assert states[-1] == "lost"
+    assert sorted(states, reverse=True) == states
+    assert shade_of(next(moments)) == 20
+
+
+def test_a_camera_that_never_gave_a_frame_is_given_up(monkeypatch):
+    monkeypatch.setattr(newest, "LOST_AFTER_S", 0.05)
+    capture = FedCapture()
+    with NewestFrames(lambda: capture, name="camera 7", timeout_s=None) as source:
+        capture.feed(0)
+        with pytest.raises(
+            SourceError, match=r"no new frame for 0\.05 s \(only black frames come\)"
+        ):
+            next(source.moments())
+        capture.fed.put(None)
+
+
+def test_a_video_may_hold_still():
+    capture = FedCapture()
+    connections = [capture]
+    source = NewestFrames(lambda: connections.pop(), name="v.mp4", timeout_s=30, ends=True)
+    with source:
+        frames = iter(source)
+        capture.feed(10)
+        first = next(frames)
+        capture.feed(10)
+        second = next(frames)
+        capture.fed.put(None)
+
+    assert (shade_of(first), shade_of(second), source.unusable) == (10, 10, 0)
+
+
 def test_closing_ends_the_thread_and_gives_the_camera_back(live):
     source, capture = live
     capture.feed(10)

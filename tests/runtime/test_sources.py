@@ -136,7 +136,7 @@ def test_cameras_are_live_and_the_first_connection_is_used(monkeypatch):
         fps = 30.0
 
         def read(self):
-            return np.zeros((2, 2, 3), np.uint8)
+            return np.full((2, 2, 3), 99, np.uint8)
 
         def release(self):
             pass

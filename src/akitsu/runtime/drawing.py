@@ -34,6 +34,8 @@ READABLE_SIDE = 240
 """Pixels of the shorter side from which on a label takes a small part of the picture."""
 
 MASK_OPACITY = 0.55
+DARK = 0.3
+"""Of its brightness, a frame that is no longer true is shown with."""
 IGNORE = 255
 
 
@@ -68,6 +70,18 @@ def draw_classification(result: Classification, frame: Picture, *, scale: int = 
     canvas = _Canvas(frame, scale)
     text = f"{result.name} {result.score:.2f}"
     canvas.label(text, corner_xy=(0, 0), colour=colour_of(result.label))
+    return canvas.pixels()
+
+
+def draw_absence(text: str, frame: Picture) -> Picture:
+    """A frame of before, dark enough that nobody takes it for now, with words in the corner.
+
+    Args:
+        text: Such as "stale: no frame for 3 s".
+        frame: (H, W, 3) RGB; it is left as it was.
+    """
+    canvas = _Canvas((frame * DARK).astype(np.uint8), 1)
+    canvas.label(text, corner_xy=(0, 0), colour=PALETTE[0])
     return canvas.pixels()
 
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from akitsu.errors import ShapeError
 from akitsu.runtime.threads import opencv
+
+BLACKEST = 3
+"""Of 255: a decoder's black may be a little off 0."""
+SPARSE = 16
+"""Each so many rows and columns are looked at first."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,41 @@ class Frame:
     index: int
     captured_at_s: float
     name: str
+
+
+@dataclass(frozen=True)
+class Absence:
+    """No frame, said again every second: what was seen last may no longer be so.
+
+    Attributes:
+        state: "stale", or "lost" after longer; the source goes on connecting in both.
+        since_s: Seconds since the last frame; since the opening, where there was none.
+        why: What comes instead of frames, in words; "" where nothing comes.
+    """
+
+    state: Literal["stale", "lost"]
+    since_s: float
+    why: str = ""
+
+
+def tells_nothing(image: NDArray[np.uint8], before: NDArray[np.uint8] | None) -> str:
+    """Why a camera's frame shows nothing of now, in words; "" for one that does.
+
+    No two frames of a live sensor are alike to the last bit: where they are, a driver, server or
+    cable repeats an old one. A covered lens still gives noise; black to the last pixel is a fault.
+
+    Args:
+        image: (H, W, 3) uint8.
+        before: The frame before it, if there was one.
+    """
+    # A sparse look first: it decides for almost every frame, and costs a hundredth.
+    sparse = (slice(None, None, SPARSE), slice(None, None, SPARSE))
+    if image[sparse].max() <= BLACKEST and image.max() <= BLACKEST:
+        return "only black frames come"
+    if before is None or before.shape != image.shape:
+        return ""
+    alike = np.array_equal(image[sparse], before[sparse]) and np.array_equal(image, before)
+    return "the same frame comes again and again" if alike else ""
 
 
 def with_channels(frame: NDArray[np.uint8], channels: int) -> NDArray[np.uint8]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from akitsu.errors import ModelFileError, nearest
-from akitsu.runtime.frames import Frame
+from akitsu.runtime.frames import Absence, Frame
 from akitsu.runtime.recognizer import Recognizer
 from akitsu.runtime.results import Classification, Detections, Result
 from akitsu.runtime.sources import Source
@@ -24,6 +24,7 @@ class Seen:
         latency_ms: From the capture to the answer.
         dropped: Frames that the source has dropped so far.
         objects: What `objects_in` makes of the result, ready for JSON.
+        state: "live": this is what there is now.
     """
 
     frame: Frame
@@ -31,15 +32,56 @@ class Seen:
     latency_ms: float
     dropped: int
     objects: list[dict[str, Any]]
+    state: Literal["live"] = "live"
+
+    @property
+    def best(self) -> dict[str, Any] | None:
+        """The object with the highest score; None where there is none."""
+        return self.objects[0] if self.objects else None
 
     def as_document(self) -> dict[str, Any]:
         """What `akitsu watch --json` prints of a frame."""
         return {
+            "state": self.state,
             "frame": self.frame.index,
             "captured_at": self.frame.captured_at_s,
             "latency_ms": round(self.latency_ms, 2),
             "dropped": self.dropped,
             "objects": self.objects,
+        }
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """No frame since a while: nothing is known, and nothing old is passed off as seen.
+
+    Attributes:
+        state: "stale", or "lost" after longer.
+        since_s: Seconds since the last frame; since the opening, where there was none.
+        why: What comes instead of frames, in words; "" where nothing comes.
+        dropped: Frames that the source has dropped so far.
+    """
+
+    state: Literal["stale", "lost"]
+    since_s: float
+    why: str
+    dropped: int
+    best: None = None
+
+    @property
+    def objects(self) -> list[dict[str, Any]]:
+        """None."""
+        return []
+
+    def as_document(self) -> dict[str, Any]:
+        """What `akitsu watch --json` prints instead of a frame."""
+        return {
+            "state": self.state,
+            "frame": None,
+            "no_frame_for_s": round(self.since_s, 2),
+            "why": self.why,
+            "dropped": self.dropped,
+            "objects": [],
         }
 
 
@@ -49,8 +91,15 @@ def watch(
     *,
     class_name: str | None = None,
     score_threshold: float | None = None,
-) -> Iterator[Seen]:
+) -> Iterator[Seen | Unseen]:
     """Recognise frame after frame until the source ends.
+
+    Where a camera or stream gives no frame, every second comes an `Unseen` in place of a `Seen`,
+    while the source connects anew. Both have `state`, `best`, `objects` and `as_document()`, so
+    that a control loop can stop the robot:
+
+        for seen in watch(recognizer, source, class_name="person"):
+            robot.turn(seen.best["offset"][0] if seen.best else 0.0)
 
     Args:
         recognizer: The model at work.
@@ -60,7 +109,7 @@ def watch(
 
     Raises:
         ModelFileError: If the model knows no such class.
-        SourceError: If the source gives no more frames before its end.
+        SourceError: If the source is given up, as `open_source` was told.
     """
     check_class(class_name, recognizer)
     return _watch(recognizer, source, class_name=class_name, score_threshold=score_threshold)
@@ -93,7 +142,8 @@ def objects_in(
         Of a classification the best class with its score; of a segmentation each class present
         with its share of the picture, largest first; of detections, best first, "id" (null: no
         tracker runs), "class", "score", "box" [x0, y0, x1, y1] and "position" [x, y] (the box's
-        centre) in frame pixels, and "size", the box's area over the frame's.
+        centre) in frame pixels, "offset" [x, y], the same from the frame's middle, -1 at its left
+        and upper and 1 at its right and lower edge, and "size", the box's area over the frame's.
     """
     if isinstance(result, Detections):
         objects = _detected(result, frame_hw)
@@ -111,8 +161,11 @@ def _watch(
     *,
     class_name: str | None,
     score_threshold: float | None,
-) -> Iterator[Seen]:
-    for frame in source:
+) -> Iterator[Seen | Unseen]:
+    for frame in source.moments():
+        if isinstance(frame, Absence):
+            yield Unseen(frame.state, frame.since_s, frame.why, source.dropped)
+            continue
         result = recognizer(frame.image, score_threshold=score_threshold)
         if isinstance(result, Detections) and class_name is not None:
             result = result.of_class(class_name)
@@ -128,13 +181,15 @@ def _detected(result: Detections, frame_hw: tuple[int, int]) -> list[dict[str, A
     objects = []
     for box, score, label in zip(result.boxes, result.scores, result.labels, strict=True):
         left, top, right, bottom = (float(edge) for edge in box)
+        x, y = (left + right) / 2, (top + bottom) / 2
         objects.append(
             {
                 "id": None,
                 "class": result.classes[int(label)],
                 "score": round(float(score), 4),
                 "box": [round(edge, 2) for edge in (left, top, right, bottom)],
-                "position": [round((left + right) / 2, 2), round((top + bottom) / 2, 2)],
+                "position": [round(x, 2), round(y, 2)],
+                "offset": [round(2 * x / width - 1, 4), round(2 * y / height - 1, 4)],
                 "size": round((right - left) * (bottom - top) / (width * height), 6),
             }
         )

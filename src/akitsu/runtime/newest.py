@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from akitsu.errors import SourceError
 from akitsu.runtime.captures import Capture
-from akitsu.runtime.frames import Frame
+from akitsu.runtime.frames import Absence, Frame, tells_nothing
 
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 8.0
 """Between two tries to connect: doubled each time, from the first to the longest."""
 
 STALE_AFTER_S = 1.0
-"""Without a new frame for so long, what is seen may no longer be so."""
+"""Without a new frame for so long, what is seen may no longer be so; it is said so often."""
+
+LOST_AFTER_S = 10.0
+"""Without a new frame for so long nobody should wait by; without a first one it is given up."""
 
 JOIN_TIMEOUT_S = 2.0
 """How long closing waits for a read that does not come back; the thread then ends with it."""
@@ -30,6 +37,7 @@ class NewestFrames:
     Attributes:
         name: For messages; secrets are masked.
         dropped: Frames that came and went before anybody asked.
+        unusable: Frames that were black or the same as the one before; nobody gets them.
         is_live: True: frames come by the clock.
     """
 
@@ -40,7 +48,7 @@ class NewestFrames:
         connect: Callable[[], Capture | None],
         *,
         name: str,
-        timeout_s: float,
+        timeout_s: float | None,
         fps: float | None = None,
         ends: bool = False,
     ) -> None:
@@ -49,15 +57,18 @@ class NewestFrames:
         Args:
             connect: Opens the camera or stream; None when that fails, which is tried again.
             name: For messages.
-            timeout_s: Without a frame for so long, asking for one raises.
+            timeout_s: Without a frame for so long it is given up; None: only if a first one does
+                not come for `LOST_AFTER_S`.
             fps: Frames a second, where it is known before the thread has connected.
             ends: True for a video: it is read once, at its own pace.
         """
-        self.name, self.dropped = name, 0
+        self.name, self.dropped, self.unusable = name, 0, 0
         self._connect, self._timeout_s, self._ends = connect, timeout_s, ends
         self._fps = fps
         self._newest: Frame | None = None
-        self._count = 0
+        self._count = self._taken = 0
+        self._before: NDArray[np.uint8] | None = None
+        self._why = ""
         self._is_over = False
         self._news = threading.Condition()
         self._closing = threading.Event()
@@ -72,9 +83,9 @@ class NewestFrames:
 
     @property
     def state(self) -> State:
-        """Live with a fresh frame, stale after a second without, lost after the timeout."""
+        """Live with a fresh frame, stale after a second without, lost after ten."""
         age_s = time.monotonic() - self._last_s
-        if age_s >= self._timeout_s or self._is_over:
+        if self._is_over or age_s >= (self._timeout_s or LOST_AFTER_S):
             return "lost"
         return "live" if self._count and age_s < STALE_AFTER_S else "stale"
 
@@ -82,10 +93,21 @@ class NewestFrames:
         """The newest frame again and again; ends with a video, or when closed.
 
         Raises:
-            SourceError: If no new frame comes for `timeout_s`.
+            SourceError: If no new frame comes for `timeout_s`, or no first one for `LOST_AFTER_S`.
         """
-        while (frame := self._take()) is not None:
-            yield frame
+        return (moment for moment in self.moments() if isinstance(moment, Frame))
+
+    def moments(self) -> Iterator[Frame | Absence]:
+        """The same, and every second without a frame the word that there is none.
+
+        Raises:
+            SourceError: As in iterating over frames.
+        """
+        while not self._closing.is_set():
+            moment = self._take()
+            if moment is None:
+                return
+            yield moment
 
     def __enter__(self) -> NewestFrames:
         return self
@@ -100,22 +122,37 @@ class NewestFrames:
             self._news.notify_all()
         self._thread.join(JOIN_TIMEOUT_S)
 
-    def _take(self) -> Frame | None:
+    def _take(self) -> Frame | Absence | None:
+        """What there is to say after a second at most; None at the end."""
         with self._news:
-            patience_s = self._timeout_s - (time.monotonic() - self._last_s)
-            self._news.wait_for(self._has_news, timeout=max(0.0, patience_s))
+            left_s = self._patience_s - (time.monotonic() - self._last_s)
+            self._news.wait_for(self._has_news, timeout=max(0.0, min(STALE_AFTER_S, left_s)))
             frame, self._newest = self._newest, None
+            since_s = time.monotonic() - self._last_s
         if self._closing.is_set():
             return None
-        if frame is None and not (self._is_over and self._count):
+        if frame is not None:
+            return frame
+        if self._is_over and self._count:
+            return None
+        if self._is_over or since_s >= self._patience_s:
             raise self._lost()
-        return frame
+        state = self.state
+        return Absence("stale" if state == "live" else state, since_s, self._why)
+
+    @property
+    def _patience_s(self) -> float:
+        """After how long without a frame it is given up."""
+        if self._timeout_s is not None:
+            return self._timeout_s
+        return math.inf if self._count else LOST_AFTER_S
 
     def _lost(self) -> SourceError:
         if self._is_over:
             what, do = "not one frame could be read", "copy the video again, or convert it to .mp4"
         else:
-            what = f"no new frame for {self._timeout_s:g} s"
+            what = f"no new frame for {self._patience_s:g} s"
+            what += f" ({self._why})" if self._why else ""
             do = "check the address and the cable, or wait longer with --timeout"
         return SourceError(what, where=self.name, do=do)
 
@@ -152,14 +189,22 @@ class NewestFrames:
         try:
             while not self._closing.is_set() and (image := capture.read()) is not None:
                 if self._ends:
-                    self._closing.wait(started_s + self._count * period_s - time.monotonic())
-                name = f"frame {self._count}"
-                self._put(Frame(image, self._count, time.time(), name))
+                    self._closing.wait(started_s + self._taken * period_s - time.monotonic())
+                name = f"frame {self._taken}"
+                self._put(Frame(image, self._taken, time.time(), name))
         finally:
             capture.release()
 
     def _put(self, frame: Frame) -> None:
+        # A video may well hold still; of a camera it is a fault.
+        why = "" if self._ends else tells_nothing(frame.image, self._before)
+        self._before = frame.image
         with self._news:
+            self._why = why
+            self._taken += 1
+            if why:
+                self.unusable += 1
+                return
             self.dropped += self._newest is not None
             self._newest = frame
             self._count += 1

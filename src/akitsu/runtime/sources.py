@@ -11,12 +11,10 @@ from typing import Protocol
 
 from akitsu.errors import DataError, SourceError
 from akitsu.runtime.captures import Capture, open_camera, open_stream, open_video
-from akitsu.runtime.frames import Frame
+from akitsu.runtime.frames import Absence, Frame
 from akitsu.runtime.newest import NewestFrames, State
 from akitsu.runtime.pictures import PICTURE_SUFFIXES, list_pictures, read_picture
 from akitsu.runtime.urls import check_scheme, is_url, masked
-
-TIMEOUT_S = 10.0
 
 
 class Source(Protocol):
@@ -44,6 +42,10 @@ class Source(Protocol):
 
     def __iter__(self) -> Iterator[Frame]: ...
 
+    def moments(self) -> Iterator[Frame | Absence]:
+        """Frames, and where a live source has none, every second the word that it has none."""
+        ...
+
     def __enter__(self) -> Source: ...
 
     def __exit__(self, *_: object) -> None: ...
@@ -54,7 +56,7 @@ class Source(Protocol):
 
 
 def open_source(
-    text_or_path: str | Path, *, realtime: bool = False, timeout_s: float = TIMEOUT_S
+    text_or_path: str | Path, *, realtime: bool = False, timeout_s: float | None = None
 ) -> Source:
     """Open whatever is named.
 
@@ -63,7 +65,8 @@ def open_source(
             address, a video file, a folder of pictures, or one picture.
         realtime: Play a video at its own pace and drop what comes too fast, as a camera does.
             Without it every frame of a file is handed over, in order.
-        timeout_s: A camera or stream without a frame for so long is given up.
+        timeout_s: A camera or stream without a frame for so long is given up. None: if a first one
+            does not come for ten seconds; one that has given frames is waited for.
 
     Raises:
         SourceError: If there is no such camera, file or kind of address, a video cannot be read,
@@ -100,6 +103,10 @@ class Pictures:
         for index, path in enumerate(self._paths):
             yield Frame(read_picture(path), index, time.time(), path.name)
 
+    def moments(self) -> Iterator[Frame]:
+        """The same: every one is there when it is asked for."""
+        return iter(self)
+
     def __enter__(self) -> Pictures:
         return self
 
@@ -135,6 +142,10 @@ class Video:
                 return
             yield Frame(image, index, time.time(), f"frame {index}")
 
+    def moments(self) -> Iterator[Frame]:
+        """The same: every one is there when it is asked for."""
+        return iter(self)
+
     def __enter__(self) -> Video:
         return self
 
@@ -146,7 +157,7 @@ class Video:
         self._capture.release()
 
 
-def _camera(device: int | str, *, timeout_s: float) -> Source:
+def _camera(device: int | str, *, timeout_s: float | None) -> Source:
     first = open_camera(device)
     if first is None:
         raise SourceError(
@@ -170,7 +181,7 @@ def _cameras_here() -> str:
     return f"cameras here: {', '.join(map(str, cameras))}" if cameras else "no camera is here"
 
 
-def _file(path: Path, *, realtime: bool, timeout_s: float) -> Source:
+def _file(path: Path, *, realtime: bool, timeout_s: float | None) -> Source:
     try:
         if path.is_dir():
             return _folder(path)

@@ -14,7 +14,10 @@ import typer
 from akitsu.errors import SourceError
 
 if TYPE_CHECKING:
-    from akitsu.runtime.live import Seen
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from akitsu.runtime.live import Seen, Unseen
     from akitsu.runtime.sources import Source
     from akitsu.runtime.video import Recorder
     from akitsu.runtime.window import Window
@@ -48,8 +51,14 @@ def watch(
         bool, typer.Option("--realtime", help="Play a video at its own pace, and drop as live.")
     ] = False,
     timeout_s: Annotated[
-        float, typer.Option("--timeout", min=0.1, help="Seconds without a frame to give up after.")
-    ] = 10.0,
+        float | None,
+        typer.Option(
+            "--timeout",
+            min=0.1,
+            help="Seconds without a frame to give up after; by default 10 for the first frame, and "
+            "a camera that is lost later is waited for.",
+        ),
+    ] = None,
 ) -> None:
     """See what a model sees: live from a camera, or frame by frame from files."""
     from akitsu.runtime.live import watch as watch_frames
@@ -66,12 +75,12 @@ def watch(
         recorder = _recorder(stack, record, source=opened, force=force)
         window = None if headless or as_json else _window(stack, title=f"akitsu {model.name}")
         printer = _print_json if as_json else stack.enter_context(_Lines())
+        show = _Shower(recorder, window, source=opened)
         try:
             for seen in stream:
                 tally.add(seen)
                 printer(seen)
-                is_shown = _show(seen, recorder=recorder, window=window, source=opened)
-                if not is_shown or tally.frames == frames:
+                if not show(seen) or tally.frames == frames:
                     break
         finally:  # also after Ctrl-C: the recording is put whole at its place, then spoken of
             stack.close()
@@ -85,8 +94,11 @@ class _Tally:
         self.frames = self.dropped = 0
         self._latencies_ms: deque[float] = deque(maxlen=REMEMBERED_LATENCIES)
 
-    def add(self, seen: Seen) -> None:
-        self.frames, self.dropped = self.frames + 1, seen.dropped
+    def add(self, seen: Seen | Unseen) -> None:
+        self.dropped = seen.dropped
+        if seen.state != "live":
+            return
+        self.frames += 1
         self._latencies_ms.append(seen.latency_ms)
 
     def print(self, recorder: Recorder | None) -> None:
@@ -116,7 +128,7 @@ class _Lines:
         if self._console.is_terminal:
             self._console.print()
 
-    def __call__(self, seen: Seen) -> None:
+    def __call__(self, seen: Seen | Unseen) -> None:
         text = line_of(seen)
         if not self._console.is_terminal:
             print(text, flush=True)
@@ -125,8 +137,11 @@ class _Lines:
         self._console.print(fitted, end="\r", markup=False)
 
 
-def line_of(seen: Seen) -> str:
+def line_of(seen: Seen | Unseen) -> str:
     """A frame in one line: its number, the latency, what was dropped, and the best object."""
+    if seen.state != "live":
+        why = f" ({seen.why})" if seen.why else ""
+        return f"{seen.state}: no frame for {seen.since_s:.0f} s{why}"
     start = f"frame {seen.frame.index}  {seen.latency_ms:.1f} ms  {seen.dropped} dropped"
     return f"{start}  {_best(seen.objects)}"
 
@@ -145,21 +160,35 @@ def _best(objects: list[dict[str, Any]]) -> str:
     return f"{text} at ({x:.0f}, {y:.0f}), {best['size']:.1%} of the picture{others}"
 
 
-def _print_json(seen: Seen) -> None:
+def _print_json(seen: Seen | Unseen) -> None:
     print(json.dumps(seen.as_document(), ensure_ascii=False), flush=True)
 
 
-def _show(seen: Seen, *, recorder: Recorder | None, window: Window | None, source: Source) -> bool:
-    """Draw where anybody looks; False once the window is closed."""
-    if recorder is None and window is None:
-        return True
-    from akitsu.runtime.drawing import readable_scale
+class _Shower:
+    """Draws where anybody looks: in the recording, and in the window."""
 
-    image = seen.frame.image
-    drawn = seen.result.draw(image, scale=readable_scale((image.shape[0], image.shape[1])))
-    if recorder is not None:
-        recorder.write(drawn, captured_at_s=seen.frame.captured_at_s if source.is_live else None)
-    return window is None or window.show(drawn)
+    def __init__(self, recorder: Recorder | None, window: Window | None, *, source: Source) -> None:
+        self._recorder, self._window, self._is_live = recorder, window, source.is_live
+        self._drawn: NDArray[np.uint8] | None = None
+
+    def __call__(self, seen: Seen | Unseen) -> bool:
+        """Draw, and say whether to go on: False once the window is closed."""
+        if self._recorder is None and self._window is None:
+            return True
+        from akitsu.runtime.drawing import draw_absence, readable_scale
+
+        if seen.state == "live":
+            image = seen.frame.image
+            scale = readable_scale((image.shape[0], image.shape[1]))
+            shown = self._drawn = seen.result.draw(image, scale=scale)
+            if self._recorder is not None:
+                at_s = seen.frame.captured_at_s if self._is_live else None
+                self._recorder.write(shown, captured_at_s=at_s)
+        elif self._drawn is not None:
+            shown = draw_absence(line_of(seen), self._drawn)
+        else:
+            return True
+        return self._window is None or self._window.show(shown)
 
 
 def _recorder(
