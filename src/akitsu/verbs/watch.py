@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 EXAMPLE = "akitsu watch model.onnx --source 0 --class person --record seen.mp4"
 
+PERSON = "person"
+
 PICTURES_FPS = 2.0
 """A folder has no pace of its own: in a recording each picture can be looked at."""
 
@@ -32,7 +34,13 @@ REMEMBERED_LATENCIES = 10_000
 
 
 def watch(
-    model: Annotated[Path, typer.Argument(help="A run's folder, or a model file (.onnx).")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            help="A run's folder, a model file (.onnx), or the word person: a small person finder, "
+            "fetched once."
+        ),
+    ],
     source: Annotated[
         str, typer.Option(help="Camera number, URL, video, folder of pictures, or picture.")
     ] = "0",
@@ -65,7 +73,7 @@ def watch(
     from akitsu.runtime.recognizer import Recognizer
     from akitsu.runtime.sources import open_source
 
-    recognizer = Recognizer(model)
+    recognizer = Recognizer(_person() if _is_asked_for(PERSON, model) else model)
     tally = _Tally()
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, realtime=realtime, timeout_s=timeout_s))
@@ -85,6 +93,19 @@ def watch(
         finally:  # also after Ctrl-C: the recording is put whole at its place, then spoken of
             stack.close()
             tally.print(recorder)
+
+
+def _is_asked_for(word: str, model: Path) -> bool:
+    return str(model) == word and not model.exists()
+
+
+def _person() -> Path:
+    from akitsu.errors import require
+
+    require("torch", extra="train", purpose="making the person finder's model file")
+    from akitsu.deploy.person import person_model
+
+    return person_model()
 
 
 class _Tally:
