@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from akitsu.errors import ModelFileError
+from akitsu.runtime.distance import Ruler
 from akitsu.runtime.frames import Absence, Frame
 from akitsu.runtime.live import objects_in, watch
 from akitsu.runtime.pictures import write_picture
@@ -36,8 +37,18 @@ def test_a_detection_says_where_and_how_large():
         "position": [30, 30],
         "offset": [-0.4, -0.25],
         "size": 0.1,
+        "distance_m": None,
     }
     assert second["class"] == "dog"
+
+
+def test_with_a_ruler_a_person_has_a_distance_and_a_dog_has_none():
+    """20 pixels high at a focal length of 100: five times the height away."""
+    ruler = Ruler(100, 1.7, 0.0)
+    person, dog = objects_in(DETECTIONS, frame_hw=(80, 100), ruler=ruler)
+
+    assert person["distance_m"]["value"] == 8.5
+    assert dog["distance_m"] is None
 
 
 def test_only_the_class_asked_for_is_listed():

@@ -55,6 +55,22 @@ def test_headless_says_the_best_object_of_each_frame(models, folder):
     assert lines[1].endswith("0 dropped  red 0.90 at (16, 24), 6.2% of the picture  and 2 more")
 
 
+def test_with_a_focal_length_and_a_height_it_says_how_far(models, folder):
+    """16 of 64 rows at a focal length of 100 pixels."""
+    result = run(
+        models["detection"], "--source", folder, "--headless", "--focal", 100, "--height", 0.8
+    )
+
+    assert "6.2% of the picture, 5.0 m away (4.5–5.5)  and 2 more" in result.stdout
+
+
+def test_a_height_without_a_focal_length_is_refused(models, folder):
+    result = run(models["detection"], "--source", folder, "--headless", "--height", 0.8)
+
+    assert result.exit_code == 2
+    assert "only with --focal" in " ".join(result.stderr.split())
+
+
 @pytest.mark.parametrize(
     ("task", "ending"), [("classification", "green 1.00"), ("segmentation", "green 100%")]
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from akitsu.errors import ModelFileError, nearest
+from akitsu.runtime.distance import Ruler
 from akitsu.runtime.frames import Absence, Frame
 from akitsu.runtime.recognizer import Recognizer
 from akitsu.runtime.results import Classification, Detections, Result
@@ -91,6 +92,7 @@ def watch(
     *,
     class_name: str | None = None,
     score_threshold: float | None = None,
+    ruler: Ruler | None = None,
 ) -> Iterator[Seen | Unseen]:
     """Recognise frame after frame until the source ends.
 
@@ -106,13 +108,20 @@ def watch(
         source: Where frames come from; the caller closes it.
         class_name: Look for this class alone.
         score_threshold: Detections below it are left out; None takes the card's.
+        ruler: Gives detections their distance.
 
     Raises:
         ModelFileError: If the model knows no such class.
         SourceError: If the source is given up, as `open_source` was told.
     """
     check_class(class_name, recognizer)
-    return _watch(recognizer, source, class_name=class_name, score_threshold=score_threshold)
+    return _watch(
+        recognizer,
+        source,
+        class_name=class_name,
+        score_threshold=score_threshold,
+        ruler=ruler,
+    )
 
 
 def check_class(class_name: str | None, recognizer: Recognizer) -> None:
@@ -129,7 +138,11 @@ def check_class(class_name: str | None, recognizer: Recognizer) -> None:
 
 
 def objects_in(
-    result: Result, *, frame_hw: tuple[int, int], class_name: str | None = None
+    result: Result,
+    *,
+    frame_hw: tuple[int, int],
+    class_name: str | None = None,
+    ruler: Ruler | None = None,
 ) -> list[dict[str, Any]]:
     """A result as plain numbers and words.
 
@@ -137,16 +150,19 @@ def objects_in(
         result: What the recognizer answered.
         frame_hw: Rows and columns of the frame.
         class_name: Leave the other classes out.
+        ruler: Gives detections their distance.
 
     Returns:
         Of a classification the best class with its score; of a segmentation each class present
         with its share of the picture, largest first; of detections, best first, "id" (null: no
         tracker runs), "class", "score", "box" [x0, y0, x1, y1] and "position" [x, y] (the box's
         centre) in frame pixels, "offset" [x, y], the same from the frame's middle, -1 at its left
-        and upper and 1 at its right and lower edge, and "size", the box's area over the frame's.
+        and upper and 1 at its right and lower edge, "size", the box's area over the frame's, and
+        "distance_m" with "value", "low" and "high" in metres (null: without a ruler, of another
+        class than the ruler's, or cut off by the frame's edge).
     """
     if isinstance(result, Detections):
-        objects = _detected(result, frame_hw)
+        objects = _detected(result, frame_hw, ruler)
     elif isinstance(result, Classification):
         objects = [{"class": result.name, "score": round(result.score, 4)}]
     else:
@@ -161,6 +177,7 @@ def _watch(
     *,
     class_name: str | None,
     score_threshold: float | None,
+    ruler: Ruler | None,
 ) -> Iterator[Seen | Unseen]:
     for frame in source.moments():
         if isinstance(frame, Absence):
@@ -172,25 +189,32 @@ def _watch(
         # The wall clock may be set back while the robot runs.
         latency_ms = max(0.0, (time.time() - frame.captured_at_s) * 1000)
         height, width = frame.image.shape[:2]
-        objects = objects_in(result, frame_hw=(height, width), class_name=class_name)
+        objects = objects_in(result, frame_hw=(height, width), class_name=class_name, ruler=ruler)
         yield Seen(frame, result, latency_ms, source.dropped, objects)
 
 
-def _detected(result: Detections, frame_hw: tuple[int, int]) -> list[dict[str, Any]]:
+def _detected(
+    result: Detections, frame_hw: tuple[int, int], ruler: Ruler | None
+) -> list[dict[str, Any]]:
     height, width = frame_hw
     objects = []
     for box, score, label in zip(result.boxes, result.scores, result.labels, strict=True):
         left, top, right, bottom = (float(edge) for edge in box)
         x, y = (left + right) / 2, (top + bottom) / 2
+        name = result.classes[int(label)]
+        distance_m = None
+        if ruler is not None and ruler.measures(name):
+            distance_m = ruler.distance(top, bottom, frame_height=height)
         objects.append(
             {
                 "id": None,
-                "class": result.classes[int(label)],
+                "class": name,
                 "score": round(float(score), 4),
                 "box": [round(edge, 2) for edge in (left, top, right, bottom)],
                 "position": [round(x, 2), round(y, 2)],
                 "offset": [round(2 * x / width - 1, 4), round(2 * y / height - 1, 4)],
                 "size": round((right - left) * (bottom - top) / (width * height), 6),
+                "distance_m": distance_m,
             }
         )
     return objects

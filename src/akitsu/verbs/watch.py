@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from akitsu.runtime.distance import Ruler
     from akitsu.runtime.live import Seen, Unseen
     from akitsu.runtime.sources import Source
     from akitsu.runtime.video import Recorder
@@ -50,6 +51,20 @@ def watch(
     score_threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="Leave less certain detections out.")
     ] = None,
+    focal_px: Annotated[
+        float | None,
+        typer.Option(
+            "--focal",
+            min=1,
+            help="The camera's focal length in pixels: gives people their distance in metres.",
+        ),
+    ] = None,
+    height_m: Annotated[
+        float | None,
+        typer.Option(
+            "--height", min=0.01, help="With --focal: metres that what is looked for is high."
+        ),
+    ] = None,
     headless: Annotated[bool, typer.Option("--headless", help="Print instead of showing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line a frame.")] = False,
     record: Annotated[Path | None, typer.Option(help="Record what is seen (.mp4).")] = None,
@@ -73,12 +88,17 @@ def watch(
     from akitsu.runtime.recognizer import Recognizer
     from akitsu.runtime.sources import open_source
 
+    ruler = _ruler(focal_px, height_m)
     recognizer = Recognizer(_person() if _is_asked_for(PERSON, model) else model)
     tally = _Tally()
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, realtime=realtime, timeout_s=timeout_s))
         stream = watch_frames(
-            recognizer, opened, class_name=class_, score_threshold=score_threshold
+            recognizer,
+            opened,
+            class_name=class_,
+            score_threshold=score_threshold,
+            ruler=ruler,
         )
         recorder = _recorder(stack, record, source=opened, force=force)
         window = None if headless or as_json else _window(stack, title=f"akitsu {model.name}")
@@ -93,6 +113,18 @@ def watch(
         finally:  # also after Ctrl-C: the recording is put whole at its place, then spoken of
             stack.close()
             tally.print(recorder)
+
+
+def _ruler(focal_px: float | None, height_m: float | None) -> Ruler | None:
+    from akitsu.runtime.distance import Ruler
+
+    if focal_px is None:
+        if height_m is not None:
+            raise typer.BadParameter("a height gives a distance only with --focal")
+        return None
+    if height_m is None:
+        return Ruler(focal_px)
+    return Ruler(focal_px, height_m, spread_m=0.0, class_name=None)
 
 
 def _is_asked_for(word: str, model: Path) -> bool:
@@ -178,7 +210,11 @@ def _best(objects: list[dict[str, Any]]) -> str:
         return text
     x, y = best["position"]
     others = f"  and {len(objects) - 1} more" if len(objects) > 1 else ""
-    return f"{text} at ({x:.0f}, {y:.0f}), {best['size']:.1%} of the picture{others}"
+    text += f" at ({x:.0f}, {y:.0f}), {best['size']:.1%} of the picture"
+    if best["distance_m"] is not None:
+        away = best["distance_m"]
+        text += f", {away['value']:.1f} m away ({away['low']:.1f}–{away['high']:.1f})"
+    return text + others
 
 
 def _print_json(seen: Seen | Unseen) -> None:
