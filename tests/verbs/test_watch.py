@@ -55,6 +55,22 @@ def test_headless_says_the_best_object_of_each_frame(models, folder):
     assert lines[1].endswith("0 dropped  red 0.90 at (16, 24), 6.2% of the picture  and 2 more")
 
 
+def test_what_is_tracked_has_a_number(models, folder):
+    result = run(models["detection"], "--source", folder, "--json", "--track")
+
+    documents = [json.loads(line) for line in result.stdout.splitlines()]
+    ids = [[one["id"] for one in document["objects"]] for document in documents]
+    assert ids[0] == ids[1] == ids[2]
+    assert sorted(ids[0]) == [1, 2, 3]
+
+
+def test_only_boxes_can_be_tracked(models, folder):
+    result = run(models["classification"], "--source", folder, "--track")
+
+    assert isinstance(result.exception, AkitsuError)
+    assert "only boxes can be tracked" in str(result.exception)
+
+
 def test_with_a_focal_length_and_a_height_it_says_how_far(models, folder):
     """16 of 64 rows at a focal length of 100 pixels."""
     result = run(

@@ -94,6 +94,8 @@ def draw_detections(result: Detections, frame: Picture, *, scale: int = 1) -> Pi
     for index in reversed(range(len(result))):
         label = int(result.labels[index])
         text = f"{result.classes[label]} {result.scores[index]:.2f}"
+        if result.ids is not None:
+            text = f"{result.ids[index]}: {text}"
         canvas.box(result.boxes[index], text=text, colour=colour_of(label))
     return canvas.pixels()
 

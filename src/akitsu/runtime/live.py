@@ -13,6 +13,7 @@ from akitsu.runtime.frames import Absence, Frame
 from akitsu.runtime.recognizer import Recognizer
 from akitsu.runtime.results import Classification, Detections, Result
 from akitsu.runtime.sources import Source
+from akitsu.runtime.tracking import Tracker
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def watch(
     class_name: str | None = None,
     score_threshold: float | None = None,
     ruler: Ruler | None = None,
+    tracker: Tracker | None = None,
 ) -> Iterator[Seen | Unseen]:
     """Recognise frame after frame until the source ends.
 
@@ -109,18 +111,24 @@ def watch(
         class_name: Look for this class alone.
         score_threshold: Detections below it are left out; None takes the card's.
         ruler: Gives detections their distance.
+        tracker: Gives detections numbers that stay, and boxes that tremble less; the score from
+            which on they count is then its own.
 
     Raises:
-        ModelFileError: If the model knows no such class.
+        ModelFileError: If the model knows no such class, or detects nothing to track.
         SourceError: If the source is given up, as `open_source` was told.
     """
     check_class(class_name, recognizer)
+    if tracker is not None and recognizer.task != "detection":
+        what = f"this model does {recognizer.task}, and only boxes can be tracked"
+        raise ModelFileError(what, do="leave --track out, or name a detector")
     return _watch(
         recognizer,
         source,
         class_name=class_name,
         score_threshold=score_threshold,
         ruler=ruler,
+        tracker=tracker,
     )
 
 
@@ -154,8 +162,8 @@ def objects_in(
 
     Returns:
         Of a classification the best class with its score; of a segmentation each class present
-        with its share of the picture, largest first; of detections, best first, "id" (null: no
-        tracker runs), "class", "score", "box" [x0, y0, x1, y1] and "position" [x, y] (the box's
+        with its share of the picture, largest first; of detections, best first, "id" (null: nothing
+        is tracked), "class", "score", "box" [x0, y0, x1, y1] and "position" [x, y] (the box's
         centre) in frame pixels, "offset" [x, y], the same from the frame's middle, -1 at its left
         and upper and 1 at its right and lower edge, "size", the box's area over the frame's, and
         "distance_m" with "value", "low" and "high" in metres (null: without a ruler, of another
@@ -178,17 +186,25 @@ def _watch(
     class_name: str | None,
     score_threshold: float | None,
     ruler: Ruler | None,
+    tracker: Tracker | None,
 ) -> Iterator[Seen | Unseen]:
+    if tracker is not None:
+        score_threshold = tracker.doubtful
+    before = -1
     for frame in source.moments():
         if isinstance(frame, Absence):
             yield Unseen(frame.state, frame.since_s, frame.why, source.dropped)
             continue
         result = recognizer(frame.image, score_threshold=score_threshold)
-        if isinstance(result, Detections) and class_name is not None:
-            result = result.of_class(class_name)
+        height, width = frame.image.shape[:2]
+        if isinstance(result, Detections):
+            result = result if class_name is None else result.of_class(class_name)
+            if tracker is not None:
+                gone_by = frame.index - before
+                result = tracker.update(result, frame_hw=(height, width), frames=gone_by)
+        before = frame.index
         # The wall clock may be set back while the robot runs.
         latency_ms = max(0.0, (time.time() - frame.captured_at_s) * 1000)
-        height, width = frame.image.shape[:2]
         objects = objects_in(result, frame_hw=(height, width), class_name=class_name, ruler=ruler)
         yield Seen(frame, result, latency_ms, source.dropped, objects)
 
@@ -198,7 +214,9 @@ def _detected(
 ) -> list[dict[str, Any]]:
     height, width = frame_hw
     objects = []
-    for box, score, label in zip(result.boxes, result.scores, result.labels, strict=True):
+    ids = [None] * len(result) if result.ids is None else result.ids.tolist()
+    rows = zip(result.boxes, result.scores, result.labels, ids, strict=True)
+    for box, score, label, number in rows:
         left, top, right, bottom = (float(edge) for edge in box)
         x, y = (left + right) / 2, (top + bottom) / 2
         name = result.classes[int(label)]
@@ -207,7 +225,7 @@ def _detected(
             distance_m = ruler.distance(top, bottom, frame_height=height)
         objects.append(
             {
-                "id": None,
+                "id": number,
                 "class": name,
                 "score": round(float(score), 4),
                 "box": [round(edge, 2) for edge in (left, top, right, bottom)],

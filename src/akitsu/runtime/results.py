@@ -62,12 +62,14 @@ class Detections:
         boxes: (N, 4) float32 XYXY in frame pixels, clipped to the frame.
         scores: (N,) float32, 0 to 1, falling.
         labels: (N,) int64 class indices.
+        ids: (N,) int64, which of the things seen before each is; None where nothing is tracked.
     """
 
     classes: tuple[str, ...]
     boxes: NDArray[np.float32]
     scores: NDArray[np.float32]
     labels: NDArray[np.int64]
+    ids: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -79,7 +81,8 @@ class Detections:
             ValueError: If there is no such class.
         """
         keep = self.labels == self.classes.index(name)
-        return Detections(self.classes, self.boxes[keep], self.scores[keep], self.labels[keep])
+        ids = None if self.ids is None else self.ids[keep]
+        return Detections(self.classes, self.boxes[keep], self.scores[keep], self.labels[keep], ids)
 
     def draw(self, frame: Frame, *, scale: int = 1) -> Frame:
         """A copy of the frame (H, W, 3 RGB), `scale` times as large, with boxes and their names."""
@@ -94,6 +97,7 @@ class Detections:
             xyxy=self.boxes,
             confidence=self.scores,
             class_id=self.labels.astype(int),
+            tracker_id=None if self.ids is None else self.ids.astype(int),
             data={"class_name": np.array([self.classes[i] for i in self.labels], dtype=str)},
         )
 

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
     from akitsu.runtime.distance import Ruler
     from akitsu.runtime.live import Seen, Unseen
+    from akitsu.runtime.recognizer import Recognizer
     from akitsu.runtime.sources import Source
+    from akitsu.runtime.tracking import Tracker
     from akitsu.runtime.video import Recorder
     from akitsu.runtime.window import Window
 
@@ -51,6 +53,9 @@ def watch(
     score_threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="Leave less certain detections out.")
     ] = None,
+    track: Annotated[
+        bool, typer.Option("--track", help="Give what is seen numbers that stay.")
+    ] = False,
     focal_px: Annotated[
         float | None,
         typer.Option(
@@ -99,6 +104,7 @@ def watch(
             class_name=class_,
             score_threshold=score_threshold,
             ruler=ruler,
+            tracker=_tracker(recognizer, score_threshold) if track else None,
         )
         recorder = _recorder(stack, record, source=opened, force=force)
         window = None if headless or as_json else _window(stack, title=f"akitsu {model.name}")
@@ -113,6 +119,13 @@ def watch(
         finally:  # also after Ctrl-C: the recording is put whole at its place, then spoken of
             stack.close()
             tally.print(recorder)
+
+
+def _tracker(recognizer: Recognizer, score_threshold: float | None) -> Tracker:
+    from akitsu.runtime.tracking import Tracker
+
+    sure = recognizer.card.score_threshold if score_threshold is None else score_threshold
+    return Tracker(sure=sure, doubtful=sure / 2)
 
 
 def _ruler(focal_px: float | None, height_m: float | None) -> Ruler | None:
@@ -206,6 +219,8 @@ def _best(objects: list[dict[str, Any]]) -> str:
     if "share" in best:
         return ", ".join(f"{one['class']} {one['share']:.0%}" for one in objects[:3])
     text = f"{best['class']} {best['score']:.2f}"
+    if best.get("id") is not None:
+        text = f"{best['id']}: {text}"
     if "position" not in best:
         return text
     x, y = best["position"]
