@@ -238,7 +238,7 @@ def test_the_command_line_bears_the_faults_of_the_benchmark(tmp_path):
     words += ["--times", "1", "--output", str(tmp_path / "faults.json")]
 
     done = subprocess.run(
-        [sys.executable, BENCHMARK, *words], capture_output=True, text=True, timeout=900
+        [sys.executable, BENCHMARK, *words], capture_output=True, text=True, timeout=1800
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
