@@ -25,21 +25,25 @@ def test_an_option_that_a_loss_does_not_have_is_a_sentence(name):
     with pytest.raises(RecipeError) as caught:
         make_task(name, {"temperature": 2.0})
 
-    assert str(caught.value).startswith(
-        f"loss.temperature: the loss of {name} has no such key; its keys are "
-    )
+    assert str(caught.value).startswith(f"loss.temperature: the loss of {name} has no such key; it")
+
+
+def test_who_looks_for_a_key_of_a_detector_s_loss_is_told_where_it_is():
+    with pytest.raises(
+        RecipeError, match=r"^loss.box_weight: .*; it has none: .* \(model.NAME\)\.$"
+    ):
+        make_task("detection", {"box_weight": 2.0})
 
 
 def test_a_misspelt_loss_key_gets_the_nearest():
-    with pytest.raises(RecipeError, match=r"^loss.boxweight: .*; write loss.box_weight\.$"):
-        make_task("detection", {"boxweight": 2.0})
+    with pytest.raises(RecipeError, match=r"^loss.overlapp: .*; write loss.overlap\.$"):
+        make_task("segmentation", {"overlapp": 2.0})
 
 
 @pytest.mark.parametrize(
     ("name", "option"),
     [
         ("classification", "label_smoothing"),
-        ("detection", "box_weight"),
         ("segmentation", "overlap"),
     ],
 )

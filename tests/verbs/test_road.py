@@ -216,7 +216,7 @@ BAD_COMMANDS = {
         ["digits", "--set", "optimizer.lrr=1"],
         "--set optimizer.lrr: there is no such key; write optimizer.lr.",
     ),
-    "a misspelt loss": (["scenes-boxes", "--set", "loss.boxweight=1"], "write loss.box_weight."),
+    "a misspelt loss": (["scenes-masks", "--set", "loss.overlapp=1"], "write loss.overlap."),
     "a misspelt model": (
         ["scenes-boxes", "--set", "model.name=centernet"],
         "write centernet-lite.",

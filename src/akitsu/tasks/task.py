@@ -60,7 +60,8 @@ def make_task(name: str, options: dict[str, float | str]) -> Task:
     keys = list(signature(kinds[name]).parameters)
     for key, value in options.items():
         if key not in keys:
-            advice = nearest(key, keys, otherwise=f"its keys are {', '.join(keys)}")
+            choices = f"its keys are {', '.join(keys)}" if keys else _instead(name)
+            advice = nearest(key, keys, otherwise=choices)
             raise RecipeError(
                 f"the loss of {name} has no such key",
                 where=f"loss.{key}",
@@ -69,3 +70,7 @@ def make_task(name: str, options: dict[str, float | str]) -> Task:
         if key != "class_weights" and not isinstance(value, int | float):
             raise RecipeError(f"{value!r} is no number", where=f"loss.{key}", do="write a number")
     return kinds[name](**options)
+
+
+def _instead(name: str) -> str:
+    return f"it has none: a network for {name} takes such numbers as its options (model.NAME)"
