@@ -111,6 +111,7 @@ WRONG = {
     "newer schema": ({"schema_version": 3}, "pip install --upgrade akitsu"),
     "no schema": ({"schema_version": None}, "schema_version is None where"),
     "model": ({"model": 3}, "model is 3 where a name belongs"),
+    "quantisation": ({"quantisation": "int8"}, "quantisation is 'int8' where an object belongs"),
     "no classes": ({"classes": []}, "classes is [] where a list of names belongs"),
     "a class without name": ({"classes": ["a", ""]}, "where a list of names belongs"),
     "classes as a text": ({"classes": "person"}, "where a list of names belongs"),

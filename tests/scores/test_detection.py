@@ -179,7 +179,7 @@ def test_a_picture_of_weight_two_is_a_picture_added_twice():
     weights = rng.multinomial(12, [1 / 12] * 12)
     drawn = [p for p, weight in zip(pictures, weights, strict=True) for _ in range(weight)]
 
-    weighed = judged(pictures, classes=3)._statistic()(weights.astype(np.float64))
+    weighed = judged(pictures, classes=3).statistic()(weights.astype(np.float64))
 
     assert weighed == pytest.approx(judged(drawn, classes=3).values(), abs=1e-12)
 

@@ -129,6 +129,35 @@ def test_an_export_is_the_run_s_own_model_once_more(road, capfd, tmp_path):
     assert output.is_file()
 
 
+def test_an_int8_export_shows_its_loss_and_scores_what_it_states(road, capfd, tmp_path):
+    output = tmp_path / "small.onnx"
+    line = ["export", str(road.run), "--int8", "--output", str(output), "--most-loss", "100"]
+
+    assert run(line) == 0
+
+    shown = capfd.readouterr()
+    assert "difference, in points" in shown.out
+    assert "calibrated on 50 training pictures, seed 0" in shown.out
+    stated = Recognizer(output).card.quantisation["loss"]
+    line = ["evaluate", str(output), "--data", str(road.table.train), "--json"]
+    assert run([*line, "--output", str(tmp_path / "scores")]) == 0
+    scored = json.loads(capfd.readouterr().out)["metrics"]["accuracy"]["value"]
+    assert stated["int8"]["value"] == pytest.approx(scored)
+    assert stated["float32"]["value"] > 0.3
+
+
+def test_a_model_file_is_exported_in_int8_with_the_pictures_that_are_named(road, capfd, tmp_path):
+    output = tmp_path / "small.onnx"
+    line = ["export", str(road.run / "model.onnx"), "--int8", "--output", str(output)]
+    line += ["--pictures", "5", "--seed", "4", "--most-loss", "100", "--json"]
+
+    assert run([*line, "--data", str(road.table.train)]) == 0
+
+    card = json.loads(capfd.readouterr().out)
+    assert card["quantisation"]["calibration_pictures"] == 5
+    assert card["quantisation"]["seed"] == 4
+
+
 def test_nothing_of_the_machine_is_in_the_model_file(road):
     content = (road.run / "model.onnx").read_bytes()
 

@@ -112,13 +112,18 @@ def calibrated(
     return scores.at_temperature(factor), replace(trained.card, temperature=task.temperature)
 
 
-def export_run(trained: Trained, path: Path) -> ModelCard:
+def export_run(trained: Trained, path: Path, *, data: Path | None = None) -> ModelCard:
     """Export a trained run once more; returns what the file says of itself.
+
+    Args:
+        trained: The run.
+        path: The model file.
+        data: Where its set lies now; None takes the recipe's.
 
     Raises:
         TrainingError: If the exported file would answer otherwise than the network.
     """
-    dataset = read_split(trained.recipe, trained.recipe.data.validation)
+    dataset = read_split(trained.recipe, trained.recipe.data.validation, data=data)
     export(trained.network, path, card=trained.card, pictures=_some_pictures(dataset))
     return trained.card
 

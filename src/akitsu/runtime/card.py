@@ -41,6 +41,7 @@ PICTURE_FIELDS = frozenset(
         "iou_threshold",
         "max_detections",
         "normalisation",
+        "quantisation",
     }
 )
 """What a card says of pictures or of tables alone, and leaves out for the other."""
@@ -76,6 +77,8 @@ class ModelCard:
             (arXiv:1706.04599). For information: the graph does it already.
         normalisation: "mean" and "std" by channel, on the scale 0 to 1. For information: the
             graph holds them already.
+        quantisation: Of an int8 file, how it was calibrated, which layers stay in float32, and by
+            "loss" what it costs: the deciding score in float32 and in int8, and their difference.
         decoding: One sentence on what the outputs are.
         licence: Of the weights.
         provenance: Version of akitsu, recipe, seed, version of torch, date.
@@ -99,6 +102,7 @@ class ModelCard:
     max_detections: int = 100
     temperature: float = 1.0
     normalisation: dict[str, list[float]] = field(default_factory=dict)
+    quantisation: dict[str, Any] = field(default_factory=dict)
     decoding: str = ""
     licence: str = ""
     provenance: dict[str, Any] = field(default_factory=dict)
@@ -273,6 +277,7 @@ CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "max_detections": (lambda value: _is_whole(value, low=1), "a whole number from 1 up"),
     "temperature": (_is_above_zero, "a number above 0"),
     "normalisation": (_are_numbers_by_name, "an object of lists of numbers"),
+    "quantisation": (_is_object, "an object"),
     "decoding": (_is_text, "a text"),
     "licence": (_is_text, "a text"),
     "provenance": (_is_object, "an object"),

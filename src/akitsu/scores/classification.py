@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Self
 
 import numpy as np
@@ -110,7 +110,7 @@ class ClassificationScores:
 
     def values(self) -> dict[str, float]:
         """The scores without intervals, for a line of the log."""
-        return self._statistic()(np.ones(len(self)))
+        return self.statistic()(np.ones(len(self)))
 
     def metrics(self, *, rounds: int = 1000, seed: int = 0) -> dict[str, Estimate]:
         """`accuracy`, `log_loss`, `calibration_error`, and `accuracy/<class>`.
@@ -121,7 +121,7 @@ class ClassificationScores:
         15 bins: how far the probability of the answer is from the share of right ones, on average.
         `accuracy/<class>` is the part of a class that was found; without pictures it is NaN.
         """
-        return bootstrap(self._statistic(), len(self), rounds=rounds, seed=seed)
+        return bootstrap(self.statistic(), len(self), rounds=rounds, seed=seed)
 
     def worst(self, n: int) -> list[tuple[str, int, str]]:
         """The n pictures of greatest loss, worst first: name, index in order of adding, what."""
@@ -138,7 +138,8 @@ class ClassificationScores:
             return f"{truth}, but only {confidence:.0%} sure".replace("%", " %")
         return f"{truth} taken for {guess} ({confidence:.0%})".replace("%", " %")
 
-    def _statistic(self) -> _Statistic:
+    def statistic(self) -> Callable[[Weights], dict[str, float]]:
+        """The scores as a function of the pictures' weights, for a resampling."""
         return _Statistic(
             self.classes,
             labels=np.array(self._labels, np.int64),

@@ -7,7 +7,7 @@ the twins' detections never stand above the point behind them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -102,7 +102,7 @@ class DetectionScores:
 
     def values(self) -> dict[str, float]:
         """The scores without intervals, for a line of the log."""
-        return self._statistic()(np.ones(len(self)))
+        return self.statistic()(np.ones(len(self)))
 
     def metrics(self, *, rounds: int = 300, seed: int = 0) -> dict[str, Estimate]:
         """`map50`, `map` (the mean over IoU .50:.05:.95), `map75` and `map50/<class>`.
@@ -110,7 +110,7 @@ class DetectionScores:
         A class without boxes scores NaN and is left out of the means. A round costs more than for
         the other tasks, so that 300 are drawn: enough for the first two figures of an interval.
         """
-        return bootstrap(self._statistic(), len(self), rounds=rounds, seed=seed)
+        return bootstrap(self.statistic(), len(self), rounds=rounds, seed=seed)
 
     def curves(self) -> dict[str, Curve]:
         """One curve for each class."""
@@ -134,7 +134,8 @@ class DetectionScores:
             boxes += matches.boxes
         return found, boxes - found, wrong
 
-    def _statistic(self) -> _Statistic:
+    def statistic(self) -> Callable[[Weights], dict[str, float]]:
+        """The scores as a function of the pictures' weights, for a resampling."""
         return _Statistic(self.classes, self._tables())
 
     def _tables(self) -> list[_Table]:

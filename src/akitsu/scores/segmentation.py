@@ -6,7 +6,7 @@ the mean of the pictures' own IoU is another number, which one pixel of a rare c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Self
 
 import numpy as np
@@ -87,12 +87,16 @@ class SegmentationScores:
         the part that was found, `frequency_weighted_iou` weighs each IoU by its pixels of truth,
         and `iou/<class>` is NaN for a class that occurs in neither.
         """
+        return bootstrap(self.statistic(), len(self), rounds=rounds, seed=seed)
+
+    def statistic(self) -> Callable[[Weights], dict[str, float]]:
+        """The scores as a function of the pictures' weights, for a resampling."""
         sums = self._per_picture().reshape(len(self), 3 * len(self.classes)).astype(np.float64)
 
-        def statistic(weights: Weights) -> dict[str, float]:
+        def of_weights(weights: Weights) -> dict[str, float]:
             return self._scores((weights @ sums).reshape(3, -1))
 
-        return bootstrap(statistic, len(self), rounds=rounds, seed=seed)
+        return of_weights
 
     def worst(self, n: int) -> list[tuple[str, int, str]]:
         """The n pictures of lowest mIoU of their own: name, index in order of adding, what."""
