@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from akitsu.data.generated.digits_table import digits_table
 from akitsu.data.generated.film import film
+from akitsu.runtime.live import Unseen
 from akitsu.runtime.pictures import read_picture
+from tests.runtime import walks
 from tests.runtime.onnx_files import card, write
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -105,6 +109,62 @@ def test_the_person_finder_prints_a_place_for_every_frame(tmp_path):
 
     assert len(lines) == len(frames)
     assert all(re.fullmatch(r"nobody|x +[\d.]+  y +[\d.]+  size [\d.]+", line) for line in lines)
+
+
+@pytest.mark.parametrize(("height", "goes"), [(16, 1), (40, -1)], ids=["far off", "too near"])
+def test_follow_me_turns_towards_the_walker_keeps_its_distance_and_stops(tmp_path, height, goes):
+    """At a focal length of 40 pixels 16 rows are 4 m away, 40 rows less than 2."""
+    middles = [None, *range(8, 58, 2), None, None]
+    model = walks.write_finder(tmp_path / "model.onnx")
+    walks.write_walk(tmp_path / "walk.mp4", middles, height=height)
+
+    lines = runs("follow_me.py", model, "walk.mp4", "--focal", 40, folder=tmp_path)
+
+    told = [re.match(r"forward (\S+)  turn (\S+)  \(", line).groups() for line in lines]
+    forward, turn = zip(*((float(one), float(other)) for one, other in told), strict=True)
+    assert len(told) == len(middles) + 1  # and a last stop
+    for at, middle in enumerate(middles):
+        if middle is None:
+            assert (forward[at], turn[at]) == (0, 0)
+        else:
+            assert turn[at] == pytest.approx(middle / 32 - 1, abs=0.08)
+            assert forward[at] * goes > 0
+    assert lines[-1] == "forward +0.00  turn +0.00  (end)"
+
+
+def test_follow_me_stops_while_no_frame_comes_and_after_a_mistake(follow_me, capsys):
+    """Ten metres straight ahead, then the camera blinks, then another person, then a fault."""
+    person = {"id": 1, "offset": [0.0, 0.0], "distance_m": {"value": 11.0, "low": 10.0}}
+    other = {**person, "id": 2, "offset": [0.5, 0.0]}
+
+    def views():
+        yield view("live", [person])
+        yield view("live", [other, person])  # the one it follows already
+        yield Unseen("stale", 0.3, "", 0)
+        yield view("live", [other, person])
+        raise OSError("camera")
+
+    with pytest.raises(OSError, match="camera"):
+        follow_me.follow(views())
+
+    lines = [line.partition("  (")[0] for line in capsys.readouterr().out.splitlines()]
+    ahead, aside, stop = "forward +1.00  turn +0.00", "forward +1.00  turn +0.50", STOPPED
+    assert lines == [ahead, ahead, stop, aside, stop]
+
+
+STOPPED = "forward +0.00  turn +0.00"
+
+
+def view(state, objects):
+    return SimpleNamespace(state=state, age_s=0.1, objects=objects, best=objects[0])
+
+
+@pytest.fixture
+def follow_me():
+    spec = importlib.util.spec_from_file_location("follow_me", EXAMPLES / "follow_me.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.mark.slow

@@ -135,9 +135,9 @@ def test_without_a_frame_in_time_it_is_lost_and_says_so():
     )
 
 
-def test_a_camera_that_repeats_itself_or_goes_black_shows_nothing(live, monkeypatch):
-    monkeypatch.setattr(newest, "STALE_AFTER_S", 0.01)
+def test_a_camera_that_repeats_itself_or_goes_black_shows_nothing(live):
     source, capture = live
+    source._stale_after_s = 0.01
     moments = source.moments()
     capture.feed(10)
     first = next(moments)
@@ -158,12 +158,41 @@ def test_a_camera_that_repeats_itself_or_goes_black_shows_nothing(live, monkeypa
     assert (source.unusable, source.dropped) == (3, 0)
 
 
+def test_what_came_during_a_long_look_and_has_grown_old_is_not_passed_off_as_new(live):
+    """The camera died while the model was still at work on the frame before."""
+    source, capture = live
+    source._stale_after_s = 0.02
+    moments = source.moments()
+    capture.feed(10)
+    next(moments)
+    capture.feed(20)
+    source._last_s -= 1
+
+    told = next(moments)
+
+    assert (told.state, source.dropped) == ("stale", 1)
+    assert told.since_s > 1
+
+
+def test_silence_counts_from_the_last_frame_and_not_from_the_question(live):
+    """Half of a second went by with the recognition: so much sooner it is told."""
+    source, capture = live
+    capture.feed(10)
+    next(source.moments())
+    source._last_s -= 0.6
+
+    assert 0.0 < source._silence_s() <= 0.4
+    source._last_s -= 0.6
+    assert source._silence_s() == 0.0
+    next(source.moments())
+    assert 0.9 < source._silence_s() <= 1.0
+
+
 def test_a_camera_that_was_there_is_waited_for(live, monkeypatch):
     """Without a timeout of its own it is given up only if a first frame does not come."""
-    monkeypatch.setattr(newest, "STALE_AFTER_S", 0.01)
     monkeypatch.setattr(newest, "LOST_AFTER_S", 0.05)
     source, capture = live
-    source._timeout_s = None
+    source._timeout_s, source._stale_after_s = None, 0.01
     capture.feed(10)
     moments = source.moments()
     next(moments)

@@ -62,3 +62,15 @@ class Ruler:
         spread = math.hypot(self.spread_m / self.height_m, BOX_ERROR)
         low, high = value * math.exp(-Z * spread), value * math.exp(Z * spread)
         return {"value": round(value, 2), "low": round(low, 2), "high": round(high, 2)}
+
+
+def ruler_for(focal_px: float, height_m: float | None = None) -> Ruler:
+    """A ruler for people; with a height for whatever is detected, which is then that high.
+
+    Args:
+        focal_px: Focal length in pixels of the frames at hand.
+        height_m: In metres; None: as high as adults are.
+    """
+    if height_m is None:
+        return Ruler(focal_px)
+    return Ruler(focal_px, height_m, spread_m=0.0, class_name=None)

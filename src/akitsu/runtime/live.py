@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from akitsu.errors import ModelFileError, nearest
@@ -35,6 +35,12 @@ class Seen:
     dropped: int
     objects: list[dict[str, Any]]
     state: Literal["live"] = "live"
+    _answered_s: float = field(default_factory=time.monotonic, repr=False, compare=False)
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since the capture, at the moment of asking."""
+        return self.latency_ms / 1000 + time.monotonic() - self._answered_s
 
     @property
     def best(self) -> dict[str, Any] | None:
@@ -71,6 +77,11 @@ class Unseen:
     best: None = None
 
     @property
+    def age_s(self) -> float:
+        """As `since_s`."""
+        return self.since_s
+
+    @property
     def objects(self) -> list[dict[str, Any]]:
         """None."""
         return []
@@ -87,6 +98,10 @@ class Unseen:
         }
 
 
+View = Seen | Unseen
+"""What the loop says each time."""
+
+
 def watch(
     recognizer: Recognizer,
     source: Source,
@@ -95,15 +110,13 @@ def watch(
     score_threshold: float | None = None,
     ruler: Ruler | None = None,
     tracker: Tracker | None = None,
-) -> Iterator[Seen | Unseen]:
+) -> Iterator[View]:
     """Recognise frame after frame until the source ends.
 
-    Where a camera or stream gives no frame, every second comes an `Unseen` in place of a `Seen`,
-    while the source connects anew. Both have `state`, `best`, `objects` and `as_document()`, so
-    that a control loop can stop the robot:
-
-        for seen in watch(recognizer, source, class_name="person"):
-            robot.turn(seen.best["offset"][0] if seen.best else 0.0)
+    Where a camera or stream gives no frame, again and again comes an `Unseen` in place of a
+    `Seen`, while the source connects anew. Both have `state`, `age_s`, `dropped`, `best`,
+    `objects` and `as_document()`. This is the loop of `akitsu watch` and of `akitsu.watch`, which
+    opens model and source itself.
 
     Args:
         recognizer: The model at work.
@@ -187,7 +200,7 @@ def _watch(
     score_threshold: float | None,
     ruler: Ruler | None,
     tracker: Tracker | None,
-) -> Iterator[Seen | Unseen]:
+) -> Iterator[View]:
     if tracker is not None:
         score_threshold = tracker.doubtful
     before = -1

@@ -49,6 +49,7 @@ class NewestFrames:
         *,
         name: str,
         timeout_s: float | None,
+        stale_after_s: float = STALE_AFTER_S,
         fps: float | None = None,
         ends: bool = False,
     ) -> None:
@@ -59,12 +60,13 @@ class NewestFrames:
             name: For messages.
             timeout_s: Without a frame for so long it is given up; None: only if a first one does
                 not come for `LOST_AFTER_S`.
+            stale_after_s: After so long without a frame it is stale; it is said so often.
             fps: Frames a second, where it is known before the thread has connected.
             ends: True for a video: it is read once, at its own pace.
         """
         self.name, self.dropped, self.unusable = name, 0, 0
         self._connect, self._timeout_s, self._ends = connect, timeout_s, ends
-        self._fps = fps
+        self._fps, self._stale_after_s = fps, stale_after_s
         self._newest: Frame | None = None
         self._count = self._taken = 0
         self._before: NDArray[np.uint8] | None = None
@@ -72,7 +74,7 @@ class NewestFrames:
         self._is_over = False
         self._news = threading.Condition()
         self._closing = threading.Event()
-        self._last_s = time.monotonic()
+        self._last_s, self._told_s = time.monotonic(), -math.inf
         self._thread = threading.Thread(target=self._read, name=f"akitsu {name}", daemon=True)
         self._thread.start()
 
@@ -83,11 +85,11 @@ class NewestFrames:
 
     @property
     def state(self) -> State:
-        """Live with a fresh frame, stale after a second without, lost after ten."""
+        """Live with a fresh frame, stale after `stale_after_s` without, lost after ten seconds."""
         age_s = time.monotonic() - self._last_s
         if self._is_over or age_s >= (self._timeout_s or LOST_AFTER_S):
             return "lost"
-        return "live" if self._count and age_s < STALE_AFTER_S else "stale"
+        return "live" if self._count and age_s < self._stale_after_s else "stale"
 
     def __iter__(self) -> Iterator[Frame]:
         """The newest frame again and again; ends with a video, or when closed.
@@ -98,7 +100,7 @@ class NewestFrames:
         return (moment for moment in self.moments() if isinstance(moment, Frame))
 
     def moments(self) -> Iterator[Frame | Absence]:
-        """The same, and every second without a frame the word that there is none.
+        """The same, and every `stale_after_s` without a frame the word that there is none.
 
         Raises:
             SourceError: As in iterating over frames.
@@ -123,12 +125,14 @@ class NewestFrames:
         self._thread.join(JOIN_TIMEOUT_S)
 
     def _take(self) -> Frame | Absence | None:
-        """What there is to say after a second at most; None at the end."""
+        """What there is to say, after `stale_after_s` at most; None at the end."""
         with self._news:
-            left_s = self._patience_s - (time.monotonic() - self._last_s)
-            self._news.wait_for(self._has_news, timeout=max(0.0, min(STALE_AFTER_S, left_s)))
+            self._news.wait_for(self._has_news, timeout=self._silence_s())
             frame, self._newest = self._newest, None
             since_s = time.monotonic() - self._last_s
+            # It came while the last one was being looked at, and nothing after it.
+            if frame is not None and since_s >= self._stale_after_s and not self._ends:
+                frame, self.dropped = None, self.dropped + 1
         if self._closing.is_set():
             return None
         if frame is not None:
@@ -137,8 +141,15 @@ class NewestFrames:
             return None
         if self._is_over or since_s >= self._patience_s:
             raise self._lost()
+        self._told_s = time.monotonic()
         state = self.state
         return Absence("stale" if state == "live" else state, since_s, self._why)
+
+    def _silence_s(self) -> float:
+        """How long nothing need be said: since the last frame, or since that was said last."""
+        now_s = time.monotonic()
+        due_s = max(self._last_s, self._told_s) + self._stale_after_s
+        return max(0.0, min(due_s, self._last_s + self._patience_s) - now_s)
 
     @property
     def _patience_s(self) -> float:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from akitsu.errors import DataError, SourceError
 from akitsu.runtime.captures import Capture, open_camera, open_stream, open_video
 from akitsu.runtime.frames import Absence, Frame
-from akitsu.runtime.newest import NewestFrames, State
+from akitsu.runtime.newest import STALE_AFTER_S, NewestFrames, State
 from akitsu.runtime.pictures import PICTURE_SUFFIXES, list_pictures, read_picture
 from akitsu.runtime.urls import check_scheme, is_url, masked
 
@@ -43,7 +44,7 @@ class Source(Protocol):
     def __iter__(self) -> Iterator[Frame]: ...
 
     def moments(self) -> Iterator[Frame | Absence]:
-        """Frames, and where a live source has none, every second the word that it has none."""
+        """Frames, and where a live source has none, again and again the word that it has none."""
         ...
 
     def __enter__(self) -> Source: ...
@@ -56,7 +57,11 @@ class Source(Protocol):
 
 
 def open_source(
-    text_or_path: str | Path, *, realtime: bool = False, timeout_s: float | None = None
+    text_or_path: str | Path,
+    *,
+    realtime: bool = False,
+    timeout_s: float | None = None,
+    stale_after_s: float = STALE_AFTER_S,
 ) -> Source:
     """Open whatever is named.
 
@@ -67,19 +72,44 @@ def open_source(
             Without it every frame of a file is handed over, in order.
         timeout_s: A camera or stream without a frame for so long is given up. None: if a first one
             does not come for ten seconds; one that has given frames is waited for.
+        stale_after_s: Of a camera or stream: so many seconds without a frame are told, again and
+            again.
 
     Raises:
         SourceError: If there is no such camera, file or kind of address, a video cannot be read,
             or a folder has no pictures.
     """
+    if not stale_after_s > 0:
+        what = f"frames cannot be stale after {stale_after_s:g} s"
+        raise SourceError(what, do="give stale_after_s a number of seconds above 0")
+    live = _Live(timeout_s, stale_after_s)
     text = str(text_or_path)
     if text.isascii() and text.isdigit():
-        return _camera(int(text), timeout_s=timeout_s)
+        return _camera(int(text), live)
     if isinstance(text_or_path, str) and is_url(text):
         check_scheme(text)
-        connect = partial(open_stream, text)
-        return NewestFrames(connect, name=masked(text), timeout_s=timeout_s)
-    return _file(Path(text_or_path), realtime=realtime, timeout_s=timeout_s)
+        return live.frames(partial(open_stream, text), name=masked(text))
+    return _file(Path(text_or_path), live, realtime=realtime)
+
+
+@dataclass(frozen=True)
+class _Live:
+    """What is asked of a live source, whichever it is."""
+
+    timeout_s: float | None
+    stale_after_s: float
+
+    def frames(
+        self, connect: Callable[[], Capture | None], *, name: str, **rest: Any
+    ) -> NewestFrames:
+        """The newest frames of what `connect` opens."""
+        return NewestFrames(
+            connect,
+            name=name,
+            timeout_s=self.timeout_s,
+            stale_after_s=self.stale_after_s,
+            **rest,
+        )
 
 
 class Pictures:
@@ -157,7 +187,7 @@ class Video:
         self._capture.release()
 
 
-def _camera(device: int | str, *, timeout_s: float | None) -> Source:
+def _camera(device: int | str, live: _Live) -> Source:
     first = open_camera(device)
     if first is None:
         raise SourceError(
@@ -167,10 +197,9 @@ def _camera(device: int | str, *, timeout_s: float | None) -> Source:
         )
     # The capture that showed that there is a camera is also the first connection.
     ready = [first]
-    return NewestFrames(
+    return live.frames(
         lambda: ready.pop() if ready else open_camera(device),
         name=f"camera {device}",
-        timeout_s=timeout_s,
         fps=first.fps,
     )
 
@@ -181,12 +210,12 @@ def _cameras_here() -> str:
     return f"cameras here: {', '.join(map(str, cameras))}" if cameras else "no camera is here"
 
 
-def _file(path: Path, *, realtime: bool, timeout_s: float | None) -> Source:
+def _file(path: Path, live: _Live, *, realtime: bool) -> Source:
     try:
         if path.is_dir():
             return _folder(path)
         if path.is_char_device():
-            return _camera(str(path), timeout_s=timeout_s)
+            return _camera(str(path), live)
         is_file = path.is_file()
     except ValueError:  # a path with a zero byte in it
         is_file = False
@@ -202,12 +231,8 @@ def _file(path: Path, *, realtime: bool, timeout_s: float | None) -> Source:
     if not realtime:
         return Video(path, capture)
     ready = [capture]
-    return NewestFrames(
-        lambda: ready.pop() if ready else None,
-        name=str(path),
-        timeout_s=timeout_s,
-        fps=capture.fps,
-        ends=True,
+    return live.frames(
+        lambda: ready.pop() if ready else None, name=str(path), fps=capture.fps, ends=True
     )
 
 

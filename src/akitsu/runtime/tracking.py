@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akitsu.runtime.assignment import cheapest_pairs
+from akitsu.runtime.card import ModelCard
 from akitsu.runtime.results import Detections
 from akitsu.runtime.suppression import box_iou
 
@@ -126,6 +127,17 @@ class Tracker:
         boxes = boxes.clip(0, np.array([*frame_hw[::-1]] * 2, np.float32))
         ids = np.array([owners[index].number for index in order], np.int64)
         return Detections(found.classes, boxes, found.scores[order], found.labels[order], ids)
+
+
+def tracker_for(card: ModelCard, *, score_threshold: float | None = None) -> Tracker:
+    """A tracker for a model's detections: sure from the threshold on, doubtful from half of it on.
+
+    Args:
+        card: Of the detector.
+        score_threshold: None takes the card's.
+    """
+    sure = card.score_threshold if score_threshold is None else score_threshold
+    return Tracker(sure=sure, doubtful=sure / 2)
 
 
 class _Track:

@@ -19,15 +19,11 @@ if TYPE_CHECKING:
 
     from akitsu.runtime.distance import Ruler
     from akitsu.runtime.live import Seen, Unseen
-    from akitsu.runtime.recognizer import Recognizer
     from akitsu.runtime.sources import Source
-    from akitsu.runtime.tracking import Tracker
     from akitsu.runtime.video import Recorder
     from akitsu.runtime.window import Window
 
 EXAMPLE = "akitsu watch model.onnx --source 0 --class person --record seen.mp4"
-
-PERSON = "person"
 
 PICTURES_FPS = 2.0
 """A folder has no pace of its own: in a recording each picture can be looked at."""
@@ -90,11 +86,13 @@ def watch(
 ) -> None:
     """See what a model sees: live from a camera, or frame by frame from files."""
     from akitsu.runtime.live import watch as watch_frames
+    from akitsu.runtime.person_file import is_meant
     from akitsu.runtime.recognizer import Recognizer
     from akitsu.runtime.sources import open_source
+    from akitsu.runtime.tracking import tracker_for
 
     ruler = _ruler(focal_px, height_m)
-    recognizer = Recognizer(_person() if _is_asked_for(PERSON, model) else model)
+    recognizer = Recognizer(_person() if is_meant(model) else model)
     tally = _Tally()
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, realtime=realtime, timeout_s=timeout_s))
@@ -104,7 +102,9 @@ def watch(
             class_name=class_,
             score_threshold=score_threshold,
             ruler=ruler,
-            tracker=_tracker(recognizer, score_threshold) if track else None,
+            tracker=(
+                tracker_for(recognizer.card, score_threshold=score_threshold) if track else None
+            ),
         )
         recorder = _recorder(stack, record, source=opened, force=force)
         window = None if headless or as_json else _window(stack, title=f"akitsu {model.name}")
@@ -121,33 +121,17 @@ def watch(
             tally.print(recorder)
 
 
-def _tracker(recognizer: Recognizer, score_threshold: float | None) -> Tracker:
-    from akitsu.runtime.tracking import Tracker
-
-    sure = recognizer.card.score_threshold if score_threshold is None else score_threshold
-    return Tracker(sure=sure, doubtful=sure / 2)
-
-
 def _ruler(focal_px: float | None, height_m: float | None) -> Ruler | None:
-    from akitsu.runtime.distance import Ruler
+    from akitsu.runtime.distance import ruler_for
 
     if focal_px is None:
         if height_m is not None:
             raise typer.BadParameter("a height gives a distance only with --focal")
         return None
-    if height_m is None:
-        return Ruler(focal_px)
-    return Ruler(focal_px, height_m, spread_m=0.0, class_name=None)
-
-
-def _is_asked_for(word: str, model: Path) -> bool:
-    return str(model) == word and not model.exists()
+    return ruler_for(focal_px, height_m)
 
 
 def _person() -> Path:
-    from akitsu.errors import require
-
-    require("torch", extra="train", purpose="making the person finder's model file")
     from akitsu.deploy.person import person_model
 
     return person_model()
