@@ -32,6 +32,9 @@ class Augmentation:
         brightness: Greatest change of level, as a share of the full range.
         contrast: Greatest change of contrast (0.3: factors from 0.7 to 1.3).
         colour: Greatest change of each channel's gain.
+        min_visibility: A box of which a smaller share of its area stays in the picture is dropped:
+            what is left is seldom the object. Where people left cut objects out of their labels,
+            a share as theirs teaches the same habit.
         erase: Probability of a grey rectangle over a part of the picture (arXiv:1708.04896).
     """
 
@@ -48,6 +51,7 @@ class Augmentation:
     contrast: float = 0.0
     colour: float = 0.0
     erase: float = 0.0
+    min_visibility: float = 0.25
 
 
 @dataclass(frozen=True)

@@ -157,8 +157,7 @@ def augmented(
 ) -> Batch:
     """The batch as the network shall meet it: moved, cut to `size_hw`, recoloured.
 
-    Boxes of which less than a quarter stays in the picture are dropped: what is left of them is
-    seldom the object.
+    Boxes of which less than `augmentation.min_visibility` stays in the picture are dropped.
     """
     from_hw = (batch.images.shape[-2], batch.images.shape[-1])
     if augmentation == Augmentation() and from_hw == size_hw:
@@ -184,7 +183,7 @@ def augmented(
     if boxes is not None and labels is not None:
         moved = warp_boxes(boxes, matrices, size_hw=size_hw)
         whole = _areas(boxes) / torch.linalg.det(matrices[:, :2, :2]).abs()[:, None]
-        labels = torch.where(_areas(moved) >= whole / 4, labels, -1)
+        labels = torch.where(_areas(moved) >= whole * augmentation.min_visibility, labels, -1)
         boxes = moved
     return Batch(images, labels, boxes, masks)
 

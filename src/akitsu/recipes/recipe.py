@@ -140,6 +140,7 @@ class AugmentSettings(Section):
     contrast: float = Field(default=0.0, ge=0)
     colour: float = Field(default=0.0, ge=0)
     erase: float = Field(default=0.0, ge=0, le=1)
+    min_visibility: float = Field(default=0.25, ge=0, le=1)
 
 
 class ExtensionSettings(Section):
