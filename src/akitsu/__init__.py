@@ -20,13 +20,17 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def load(path: str | Path, *, threads: int | None = None) -> Recognizer | TableRecognizer:
+def load(
+    path: str | Path, *, threads: int | None = None, tile_overlap: float | None = None
+) -> Recognizer | TableRecognizer:
     """Open a model file for recognition.
 
     Args:
         path: A `.onnx` file that `akitsu export`, `akitsu train` or `akitsu compare` wrote, or the
             folder of a run.
         threads: CPU threads for one picture; None takes all that this process may use.
+        tile_overlap: For small things in large frames: a detector looks at tiles of its input's
+            size, of which neighbours share this part of a side, 0 to 0.75; None takes the card's.
 
     Returns:
         A recognizer: call it with an (H, W, 3) RGB uint8 frame, or, if the model is one of a table,
@@ -45,8 +49,9 @@ def load(path: str | Path, *, threads: int | None = None) -> Recognizer | TableR
     file = Path(path) / "model.onnx" if Path(path).is_dir() else Path(path)
     threads = available_threads() if threads is None else threads
     opened = open_model(file, threads=threads)
-    kind = TableRecognizer if opened.card.task == "table" else Recognizer
-    return kind(file, threads=threads, opened=opened)
+    if opened.card.task == "table":
+        return TableRecognizer(file, threads=threads, opened=opened)
+    return Recognizer(file, threads=threads, tile_overlap=tile_overlap, opened=opened)
 
 
 def watch(
@@ -62,6 +67,7 @@ def watch(
     timeout_s: float | None = None,
     realtime: bool = False,
     threads: int | None = None,
+    tile_overlap: float | None = None,
     on_view: Callable[[View], object] | None = None,
 ) -> Views:
     """See what a camera, stream, video or folder shows, view after view, to steer a robot by.
@@ -89,6 +95,7 @@ def watch(
             does not come for ten seconds; one that has given frames is waited for.
         realtime: Play a video at its own pace, and drop frames as a camera does.
         threads: CPU threads for one picture; None takes all that this process may use.
+        tile_overlap: For small things in large frames, as for `load`.
         on_view: Called with every view, by a thread of its own, instead of iterating.
 
     Raises:
@@ -108,7 +115,7 @@ def watch(
     if height_m is not None and focal_px is None:
         what = "a height gives a distance only with the focal length"
         raise SourceError(what, do="give focal_px, too")
-    recognizer = Recognizer(model_file(model), threads=threads)
+    recognizer = Recognizer(model_file(model), threads=threads, tile_overlap=tile_overlap)
     live.check_class(class_name, recognizer)
     ruler = None if focal_px is None else ruler_for(focal_px, height_m)
     tracker = tracker_for(recognizer.card, score_threshold=score_threshold) if track else None

@@ -120,7 +120,7 @@ def test_pictures_of_one_level_have_a_deviation_to_divide_by():
     assert min(std) > 0
 
 
-def moved(box, dx, *, size=40):
+def moved(box, dx, *, size=40, **ranges):
     """One box after its picture slid by `dx` to the left, with its label."""
     batch = Batch(
         torch.zeros(1, 3, size, size, dtype=torch.uint8),
@@ -133,7 +133,7 @@ def moved(box, dx, *, size=40):
         patch.setattr(memory, "draw_matrices", lambda *_, **__: shift)
         result = memory.augmented(
             batch,
-            Augmentation(shift=0.5),
+            Augmentation(shift=0.5, **ranges),
             size_hw=(size, size),
             pad_value=0,
             chance=Chance(torch.Generator().manual_seed(0), 1),
@@ -147,6 +147,11 @@ def test_a_box_of_which_a_quarter_stays_is_kept():
 
 def test_a_box_of_which_less_than_a_quarter_stays_is_dropped():
     assert moved([10, 10, 18, 18], 17)[1] == -1
+
+
+@pytest.mark.parametrize(("dx", "label"), [(12, 1), (13, -1)])
+def test_how_much_of_a_box_has_to_stay_can_be_said(dx, label):
+    assert moved([10, 10, 18, 18], dx, min_visibility=0.75)[1] == label
 
 
 def test_a_box_that_left_is_dropped():

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from akitsu.errors import ModelFileError
-from akitsu.runtime.card import ModelCard
+from akitsu.runtime.card import SCHEMA_VERSION, ModelCard
 
 CARD = ModelCard(
     task="detection",
@@ -49,6 +49,18 @@ def test_what_version_1_would_pass_over_is_of_version_2(changes):
     assert again == card
     assert json.loads(card.to_json())["schema_version"] == 2
     assert json.loads(CARD.to_json())["schema_version"] == 1
+
+
+def test_tiles_which_version_2_would_pass_over_are_of_version_3():
+    card = replace(CARD, task="detection", tile_overlap=0.25)
+
+    assert ModelCard.from_json(card.to_json(), where="m.onnx") == card
+    assert json.loads(card.to_json())["schema_version"] == 3
+
+
+def test_tiles_are_for_detection_alone():
+    with pytest.raises(ModelFileError, match="tiles of pictures for segmentation"):
+        ModelCard.from_json(changed(task="segmentation", tile_overlap=0.5), where="m.onnx")
 
 
 def test_a_card_of_version_1_is_letterboxed_whole():
@@ -108,7 +120,7 @@ def test_a_key_from_a_later_version_is_passed_over():
 WRONG = {
     "unknown task": ({"task": "detektion"}, "write detection"),
     "task of another type": ({"task": ["detection"]}, "unknown task"),
-    "newer schema": ({"schema_version": 3}, "pip install --upgrade akitsu"),
+    "newer schema": ({"schema_version": SCHEMA_VERSION + 1}, "pip install --upgrade akitsu"),
     "no schema": ({"schema_version": None}, "schema_version is None where"),
     "model": ({"model": 3}, "model is 3 where a name belongs"),
     "quantisation": ({"quantisation": "int8"}, "quantisation is 'int8' where an object belongs"),

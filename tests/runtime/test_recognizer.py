@@ -62,6 +62,42 @@ def test_boxes_come_back_in_frame_pixels(opened):
     np.testing.assert_allclose(result.scores, [0.9, 0.7, 0.6])
 
 
+def test_a_detector_with_tiles_answers_for_each_and_for_the_whole_frame(opened):
+    """Whatever it is shown, it sees one box; 64 columns are three tiles of 32."""
+    recognizer = opened(
+        "detection", boxes=[[4, 8, 12, 16]], scores=[0.9], labels=[1], tile_overlap=0.25
+    )
+
+    result = recognizer(painted(32, 64, 0))
+
+    np.testing.assert_allclose(
+        sorted(result.boxes.tolist()),
+        [[4, 8, 12, 16], [8, 0, 24, 16], [20, 8, 28, 16], [36, 8, 44, 16]],
+        atol=1e-4,
+    )
+
+
+def test_tiles_can_be_asked_for_when_a_model_is_opened(tmp_path):
+    path = onnx_files.write(tmp_path / "m.onnx", onnx_files.card("detection"))
+
+    assert akitsu.load(path, tile_overlap=0.5).card.tile_overlap == 0.5
+    assert akitsu.load(path).card.tile_overlap == 0
+
+
+def test_tiles_are_for_detectors(tmp_path):
+    path = onnx_files.write(tmp_path / "m.onnx", onnx_files.card("segmentation"))
+
+    with pytest.raises(ModelFileError, match="tiles are for detection, and this model is for seg"):
+        akitsu.load(path, tile_overlap=0.25)
+
+
+def test_an_overlap_that_would_never_end_is_refused(tmp_path):
+    path = onnx_files.write(tmp_path / "m.onnx", onnx_files.card("detection"))
+
+    with pytest.raises(ValueError, match=r"a tile_overlap of 1\.0"):
+        akitsu.load(path, tile_overlap=1.0)
+
+
 def test_a_lower_threshold_lets_the_unlikely_box_in(opened):
     result = opened("detection")(painted(64, 128, 0), score_threshold=0.05)
 

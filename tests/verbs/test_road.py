@@ -250,6 +250,7 @@ BAD_COMMANDS = {
         ["scenes-boxes", "--set", "model.name=centernet"],
         "write centernet-lite.",
     ),
+    "tiles of masks": (["scenes-masks", "--tile"], "tiles are for detection"),
     "a misspelt option": (["scenes-boxes", "--set", "model.heads=3"], "write head."),
 }
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from akitsu.errors import TrainingError
 from akitsu.files import whole_file
 from akitsu.runtime.card import INPUT, METADATA_KEY, OUTPUTS, ModelCard
-from akitsu.runtime.recognizer import Recognizer, prepare_inputs, results_from_outputs
+from akitsu.runtime.recognizer import Recognizer, recognise
 from akitsu.runtime.results import Classification, Detections, Result, Segmentation
 from akitsu.runtime.suppression import box_iou
 from akitsu.tasks.network import Network
@@ -119,9 +119,8 @@ def disagreement(
     The comparison is of results in frame coordinates, after threshold and suppression: what the
     robot acts on.
     """
-    inputs, fits = prepare_inputs(pictures, card=card)
-    wanted = results_from_outputs(network.predict_inputs(inputs), fits, card)
-    given = results_from_outputs(recognizer.predict_inputs(inputs), fits, card)
+    wanted = recognise(pictures, network.predict_inputs, card)
+    given = recognise(pictures, recognizer.predict_inputs, card)
     differing, all_of = 0, 0
     for one, other in zip(wanted, given, strict=True):
         counted, total = _differences(one, other)

@@ -19,7 +19,7 @@ from akitsu.deploy.int8_graph import Layers, write_card, write_int8_graph
 from akitsu.errors import DataError, ModelFileError
 from akitsu.files import whole_file
 from akitsu.runtime.card import ModelCard
-from akitsu.runtime.recognizer import Recognizer, prepare_inputs
+from akitsu.runtime.recognizer import Recognizer, prepare_inputs, views
 from akitsu.scores.difference import difference
 from akitsu.scores.evaluate import evaluate
 from akitsu.scores.interval import Estimate
@@ -131,7 +131,7 @@ def write_int8(
 
 def _inputs(dataset: Dataset, drawn: list[int], card: ModelCard) -> Iterator[NDArray[np.uint8]]:
     """One batch a picture, read when it is asked for."""
-    return (prepare_inputs([dataset[index].image], card=card)[0] for index in drawn)
+    return (prepare_inputs(views(dataset[index].image, card), card=card)[0] for index in drawn)
 
 
 def _stated(outcome: Int8, metrics: dict[str, Estimate], pictures: int, seed: int) -> ModelCard:

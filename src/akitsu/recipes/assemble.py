@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from akitsu.data import memory
 from akitsu.data.augment import Augmentation, Chance
+from akitsu.data.formats.pool import in_threads
 from akitsu.data.memory import Batch
 from akitsu.data.sample import Dataset
 from akitsu.data.streamed import Pictures, StreamedPictures
@@ -68,12 +69,21 @@ class Fetcher:
 def load_pictures(recipe: Recipe, dataset: Dataset) -> Pictures:
     """The training pictures in memory, or read from the disk for each batch."""
     size_hw = recipe.data.size_hw or recipe.model.input_hw
+    if recipe.model.tile_overlap and recipe.data.size_hw is None:
+        size_hw = _largest(dataset)
     channels, pad_value = recipe.model.channels, recipe.model.pad_value
     in_memory = recipe.data.in_memory
     if in_memory is None:
         in_memory = memory.fits(len(dataset), size_hw, channels)
     make = memory.load if in_memory else StreamedPictures
     return make(dataset, size_hw=size_hw, channels=channels, pad_value=pad_value)
+
+
+def _largest(dataset: Dataset) -> tuple[int, int]:
+    """Rows and columns in which every picture of the set has room at its own size."""
+    samples = in_threads(dataset.__getitem__, range(len(dataset)))
+    rows, columns = np.max([sample.image.shape[:2] for sample in samples], axis=0)
+    return int(rows), int(columns)
 
 
 def make_updater(

@@ -22,7 +22,7 @@ from akitsu.report.page import Facts, Folded, Picture, Section, write_page
 from akitsu.report.page import Scores as ScoresSection
 from akitsu.report.submission import write_answers
 from akitsu.runtime.card import ModelCard
-from akitsu.runtime.recognizer import prepare_inputs, results_from_outputs
+from akitsu.runtime.recognizer import recognise
 from akitsu.runtime.results import Result
 from akitsu.scores.calibration import fit_temperature, logits_of
 from akitsu.scores.classification import ClassificationScores
@@ -138,8 +138,7 @@ def recognizer_of(trained: Trained, card: ModelCard) -> Callable[[NDArray[np.uin
     """The run's network as a function of one frame, as a recognizer is."""
 
     def recognize(frame: NDArray[np.uint8]) -> Result:
-        inputs, fits = prepare_inputs([frame], card=card)
-        return results_from_outputs(trained.network.predict_inputs(inputs), fits, card)[0]
+        return recognise([frame], trained.network.predict_inputs, card)[0]
 
     return recognize
 

@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from akitsu.errors import RecipeError, nearest
 from akitsu.files import write_text
+from akitsu.runtime.tiles import LARGEST_OVERLAP
 
 FOLDER = Path(__file__).parent
 
@@ -53,6 +54,8 @@ class DataSettings(Section):
 class ModelSettings(BaseModel):
     """Which network, on what input; every further key is an option of the network.
 
+    With a `tile_overlap` a detector keeps pictures at their own size, learns from crops of them,
+    and looks at tiles, of which neighbours share this part.
     `pretrained` are weights to begin with: a file, true for those of the library that the network
     is from, or "auto" for these where they can be had. With weights the name may be "auto", too,
     and the head may begin as a regression on their features ("fitted").
@@ -66,6 +69,7 @@ class ModelSettings(BaseModel):
     input_hw: SizeHW
     channels: Literal[1, 3] = 3
     pad_value: int = Field(default=114, ge=0, le=255)
+    tile_overlap: float = Field(default=0.0, ge=0, le=LARGEST_OVERLAP)
     pretrained: str | bool | None = None
     new_head: Literal["plain", "fitted"] = "plain"
     freeze: Globs = ()
@@ -247,9 +251,16 @@ def load(name: str, *, settings: list[str] | tuple[str, ...] = ()) -> Recipe:
     for setting in settings:
         apply_setting(document, setting)
     try:
-        return Recipe.model_validate(document)
+        recipe = Recipe.model_validate(document)
     except ValidationError as error:
         raise _explain(error, path=path, lines=lines, settings=settings) from error
+    if recipe.model.tile_overlap and recipe.task != "detection":
+        raise RecipeError(
+            f"tiles are for detection, and this recipe is for {recipe.task}",
+            where="model.tile_overlap",
+            do="leave --tile out",
+        )
+    return recipe
 
 
 def apply_setting(document: dict[str, Any], setting: str) -> None:

@@ -293,6 +293,7 @@ def make_card(recipe: Recipe, pictures: Pictures, *, format_name: str) -> ModelC
         input_hw=recipe.model.input_hw,
         channels=recipe.model.channels,
         pad_value=recipe.model.pad_value,
+        tile_overlap=recipe.model.tile_overlap,
         normalisation={"mean": mean, "std": std},
         decoding=make_task(recipe.task, recipe.loss).decoding,
         licence="that of the training data",

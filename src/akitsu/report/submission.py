@@ -15,8 +15,8 @@ from akitsu.files import require_absent, write_text
 from akitsu.report.worst import draw_worst
 from akitsu.runtime.card import ModelCard
 from akitsu.runtime.frames import with_channels
+from akitsu.runtime.recognizer import Predict
 from akitsu.scores.calibration import at_temperature, expected_accuracy
-from akitsu.scores.evaluate import Predict
 
 # So many small pictures stay in a core's caches.
 BATCH = 256

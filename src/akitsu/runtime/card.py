@@ -11,12 +11,13 @@ from typing import Any
 
 from akitsu.errors import ModelFileError, nearest
 from akitsu.runtime.letterbox import FITS, LEAST_CROP
+from akitsu.runtime.tiles import LARGEST_OVERLAP
 
 METADATA_KEY = "akitsu"
 """Under which key of the ONNX file's `metadata_props` the card stands."""
 
-SCHEMA_VERSION = 2
-"""The newest that is read: 2 for a `fit` or `crop` that version 1 would have passed over."""
+SCHEMA_VERSION = 3
+"""The newest that is read: 2 for a `fit` or `crop`, 3 for tiles, that one before passes over."""
 
 INPUT = "images"
 ROWS_INPUT = "features"
@@ -37,6 +38,7 @@ PICTURE_FIELDS = frozenset(
         "pad_value",
         "fit",
         "crop",
+        "tile_overlap",
         "score_threshold",
         "iou_threshold",
         "max_detections",
@@ -70,6 +72,8 @@ class ModelCard:
         fit: How a frame comes into the input: "letterbox" (aspect kept) or "stretch".
         crop: The input shows the centre of the frame, this part of each side; below 1 for
             classification only.
+        tile_overlap: Above 0 a detector looks at tiles of the input's size and at the whole frame;
+            least share of a tile that its neighbour shows, too.
         score_threshold: Detections below it are left out unless the caller names another.
         iou_threshold: Of two boxes of one class that overlap more, the worse is left out.
         max_detections: At most so many boxes a frame.
@@ -97,6 +101,7 @@ class ModelCard:
     pad_value: int = 114
     fit: str = "letterbox"
     crop: float = 1.0
+    tile_overlap: float = 0.0
     score_threshold: float = 0.25
     iou_threshold: float = 0.45
     max_detections: int = 100
@@ -112,7 +117,12 @@ class ModelCard:
 
     def __post_init__(self) -> None:
         if self.fit != "letterbox" or self.crop != 1:
-            object.__setattr__(self, "schema_version", 2)  # the class is frozen
+            self._needs(2)
+        if self.tile_overlap:
+            self._needs(3)
+
+    def _needs(self, version: int) -> None:
+        object.__setattr__(self, "schema_version", version)  # the class is frozen
 
     def to_json(self) -> str:
         """One line of JSON.
@@ -155,6 +165,8 @@ class ModelCard:
                 raise _wrong(f"{name} is {_short(value)} where {wanted} belongs", where)
         if known.get("crop", 1) < 1 and known["task"] != "classification":
             raise _wrong(f"a crop of {known['crop']} of pictures for {known['task']}", where)
+        if known.get("tile_overlap", 0) > 0 and known["task"] != "detection":
+            raise _wrong(f"tiles of pictures for {known['task']}", where)
         # JSON has no tuples.
         known |= {name: tuple(known[name]) for name in TUPLES if name in known}
         return cls(**known)
@@ -220,6 +232,10 @@ def _is_crop(value: Any) -> bool:
     return _is_number(value) and LEAST_CROP <= value <= 1
 
 
+def _is_overlap(value: Any) -> bool:
+    return _is_number(value) and 0 <= value <= LARGEST_OVERLAP
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
@@ -272,6 +288,7 @@ CHECKS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "pad_value": (lambda value: _is_whole(value, low=0, high=255), "a whole number to 255"),
     "fit": (lambda value: value in FITS, " or ".join(FITS)),
     "crop": (_is_crop, f"a number from {LEAST_CROP} to 1"),
+    "tile_overlap": (_is_overlap, f"a number from 0 to {LARGEST_OVERLAP}"),
     "score_threshold": (_is_fraction, "a number from 0 to 1"),
     "iou_threshold": (_is_fraction, "a number from 0 to 1"),
     "max_detections": (lambda value: _is_whole(value, low=1), "a whole number from 1 up"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ from akitsu.runtime.model_file import OpenModel, first_line, open_model
 from akitsu.runtime.results import Classification, Detections, Result, Segmentation
 from akitsu.runtime.suppression import non_maximum_suppression
 from akitsu.runtime.threads import available_threads
+from akitsu.runtime.tiles import LARGEST_OVERLAP, Tile, merge, tiles
+
+Predict = Callable[[NDArray[np.uint8]], dict[str, NDArray[Any]]]
+"""(B, rows, columns, C) uint8 inputs to the outputs of a model file, by name."""
 
 
 class Recognizer:
@@ -28,13 +33,20 @@ class Recognizer:
     """
 
     def __init__(
-        self, path: str | Path, *, threads: int | None = None, opened: OpenModel | None = None
+        self,
+        path: str | Path,
+        *,
+        threads: int | None = None,
+        tile_overlap: float | None = None,
+        opened: OpenModel | None = None,
     ) -> None:
         """Open a model file.
 
         Args:
             path: A `.onnx` file that akitsu wrote, or the folder of the run that it is in.
             threads: CPU threads for one picture; None takes `available_threads()`.
+            tile_overlap: For small things in large frames: look at tiles, of which neighbours
+                share this part of a side; None takes the card's.
             opened: The file, where it is open already.
 
         Raises:
@@ -53,6 +65,8 @@ class Recognizer:
                 where=self._path,
                 do="open it with akitsu.load, or give akitsu predict a .csv and a .csv output",
             )
+        if tile_overlap is not None:
+            self.card = with_tiles(self.card, tile_overlap, where=self._path)
         self._session, self._largest_batch = opened.session, opened.largest_batch
 
     @property
@@ -87,10 +101,8 @@ class Recognizer:
         results: list[Result] = []
         for start in range(0, len(frames), self._largest_batch):
             part = frames[start : start + self._largest_batch]
-            inputs, fits = prepare_inputs(part, card=self.card)
-            outputs = self._run(inputs)
-            results += results_from_outputs(
-                outputs, fits, self.card, score_threshold=score_threshold
+            results += recognise(
+                part, self.predict_inputs, self.card, score_threshold=score_threshold
             )
         return results
 
@@ -114,6 +126,8 @@ class Recognizer:
                 do=f"pass uint8 of shape (B, {', '.join(map(str, wanted))})",
             )
         step = self._largest_batch
+        if len(inputs) <= step:
+            return self._run(inputs)
         parts = [self._run(inputs[at : at + step]) for at in range(0, len(inputs), step)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
@@ -128,6 +142,74 @@ class Recognizer:
                 do="export it again with akitsu",
             ) from error
         return dict(zip(names, arrays, strict=True))
+
+
+def with_tiles(card: ModelCard, overlap: float, *, where: str | Path) -> ModelCard:
+    """The card of the same detector when it looks at tiles.
+
+    Raises:
+        ModelFileError: If it is no detector.
+        ValueError: If the overlap is out of range.
+    """
+    if card.task != "detection":
+        raise ModelFileError(
+            f"tiles are for detection, and this model is for {card.task}",
+            where=where,
+            do="leave --tile out",
+        )
+    if not 0 <= overlap <= LARGEST_OVERLAP:
+        raise ValueError(f"a tile_overlap of {overlap}, which may be from 0 to {LARGEST_OVERLAP}")
+    return replace(card, tile_overlap=overlap)
+
+
+def recognise(
+    frames: Sequence[NDArray[np.uint8]],
+    predict: Predict,
+    card: ModelCard,
+    *,
+    score_threshold: float | None = None,
+) -> list[Result]:
+    """From frames to results: one path for the robot, the training and the evaluation.
+
+    Args:
+        frames: As for `Recognizer.__call__`, of any sizes.
+        predict: The graph, or the network that it was exported from.
+        card: Says how frames are fitted and what the outputs mean.
+        score_threshold: Detections below it are left out; None takes the card's.
+    """
+    if card.tile_overlap:
+        return [
+            _recognise_tiles(frame, predict, card, score_threshold=score_threshold)
+            for frame in frames
+        ]
+    inputs, fits = prepare_inputs(frames, card=card)
+    return results_from_outputs(predict(inputs), fits, card, score_threshold=score_threshold)
+
+
+def _recognise_tiles(
+    frame: NDArray[np.uint8], predict: Predict, card: ModelCard, *, score_threshold: float | None
+) -> Detections:
+    frame = with_channels(frame, card.channels)
+    parts = _tiles_of(frame, card)
+    results = recognise(
+        [part.of(frame) for part in parts],
+        predict,
+        replace(card, tile_overlap=0.0),
+        score_threshold=score_threshold,
+    )
+    found = [result for result in results if isinstance(result, Detections)]
+    return merge(found, parts, iou_threshold=card.iou_threshold, max_detections=card.max_detections)
+
+
+def views(frame: NDArray[np.uint8], card: ModelCard) -> list[NDArray[np.uint8]]:
+    """What a model looks at: the frame, or its tiles and the frame."""
+    if not card.tile_overlap:
+        return [frame]
+    return [part.of(frame) for part in _tiles_of(frame, card)]
+
+
+def _tiles_of(frame: NDArray[np.uint8], card: ModelCard) -> list[Tile]:
+    return tiles((frame.shape[0], frame.shape[1]), card.input_hw, card.tile_overlap)
 
 
 def prepare_inputs(

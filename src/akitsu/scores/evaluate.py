@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from itertools import islice
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from akitsu.data.formats.pool import in_threads
 from akitsu.data.sample import Dataset, Sample
 from akitsu.errors import DataError
 from akitsu.runtime.card import ModelCard
-from akitsu.runtime.recognizer import prepare_inputs, results_from_outputs
+from akitsu.runtime.recognizer import Predict, recognise
 from akitsu.runtime.results import Classification, Detections, Result, Segmentation
 from akitsu.scores.classification import ClassificationScores
 from akitsu.scores.detection import DetectionScores
 from akitsu.scores.segmentation import SegmentationScores
 
 Scores = ClassificationScores | DetectionScores | SegmentationScores
-Predict = Callable[[NDArray[np.uint8]], dict[str, NDArray[Any]]]
 
 # Average precision wants the whole curve, doubtful detections too; below this they no longer move
 # it, and cost time.
@@ -77,8 +74,8 @@ def evaluate(
         batch_size = max(LEAST_BATCH, BATCH_PIXELS // (height * width))
     samples = in_threads(dataset.__getitem__, progress(indices))
     while part := list(islice(samples, batch_size)):
-        inputs, fits = prepare_inputs([sample.image for sample in part], card=card)
-        results = results_from_outputs(predict(inputs), fits, card, score_threshold=LEAST_SCORE)
+        frames = [sample.image for sample in part]
+        results = recognise(frames, predict, card, score_threshold=LEAST_SCORE)
         for sample, result in zip(part, results, strict=True):
             add(scores, result, sample)
     return scores

@@ -12,9 +12,8 @@ import typer
 if TYPE_CHECKING:
     from akitsu.data.sample import Dataset
     from akitsu.runtime.card import ModelCard
-    from akitsu.runtime.recognizer import Recognizer
+    from akitsu.runtime.recognizer import Predict, Recognizer
     from akitsu.runtime.results import Result
-    from akitsu.scores.evaluate import Predict
 
 EXAMPLE = "akitsu evaluate runs/bccd/latest --split val"
 
@@ -38,6 +37,12 @@ def evaluate(
         Path | None,
         typer.Option(help="Folder for the pictures; by default evaluation-SPLIT beside the model."),
     ] = None,
+    tile: Annotated[
+        bool,
+        typer.Option(
+            "--tile", help="For small things in large pictures: look at overlapping tiles, too."
+        ),
+    ] = False,
     dissect: Annotated[
         str | None,
         typer.Option(
@@ -85,8 +90,9 @@ def evaluate(
 
     from akitsu import load
     from akitsu.runtime.table_recognizer import TableRecognizer
+    from akitsu.runtime.tiles import OVERLAP
 
-    recognizer = None if target.is_dir() else load(target)
+    recognizer = None if target.is_dir() else load(target, tile_overlap=OVERLAP if tile else None)
     if isinstance(recognizer, TableRecognizer):
         from akitsu.verbs.feature_rows import evaluate_features
 
@@ -99,7 +105,7 @@ def evaluate(
 
     split = split or _usual_split(recognizer, data, format=format)
     predict, card, dataset, recognize = _open(
-        target, recognizer, data=data, split=split, format=format
+        target, recognizer, data=data, split=split, format=format, tile=tile
     )
     from rich.console import Console
 
@@ -142,6 +148,7 @@ def _open(
     data: Path | None,
     split: str,
     format: str | None,
+    tile: bool,
 ) -> tuple[Predict, ModelCard, Dataset, Callable[[Any], Result]]:
     """What predicts, its card, the set, and the same as a function of one frame."""
     if recognizer is None:
@@ -150,10 +157,14 @@ def _open(
         require("torch", extra="train", purpose="scoring a run (a model.onnx needs none)")
         from akitsu.recipes.finish import recognizer_of
         from akitsu.recipes.trained import open_run, read_split
+        from akitsu.runtime.recognizer import with_tiles
+        from akitsu.runtime.tiles import OVERLAP
 
         trained = open_run(target)
         dataset = read_split(trained.recipe, split, data=data)
         card = trained.card
+        if tile:
+            card = with_tiles(card, OVERLAP, where=target)
         return trained.network.predict_inputs, card, dataset, recognizer_of(trained, card)
     from akitsu.data.formats.registry import ReaderOptions, read
 

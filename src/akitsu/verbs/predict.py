@@ -52,6 +52,12 @@ def predict(
     score_threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="Leave out boxes that score less.")
     ] = None,
+    tile: Annotated[
+        bool,
+        typer.Option(
+            "--tile", help="For small things in large pictures: look at overlapping tiles, too."
+        ),
+    ] = False,
     engine: Annotated[
         Engine | None,
         typer.Option(help="Fill X.parquet in this process (local), or by many workers (ray)."),
@@ -82,6 +88,11 @@ def predict(
     if cam:
         _require_pictures(inputs, output)
     if output is not None and is_table_of_rows(output):
+        if tile:
+            raise typer.BadParameter(
+                "--tile is for pictures in a folder; a model that was trained with it looks at "
+                "tiles for a .parquet table, too"
+            )
         predict_rows(
             target,
             inputs,
@@ -99,8 +110,9 @@ def predict(
     require_rows(inputs, {**asked, "--retry-errors": retry_errors})
     from akitsu import load
     from akitsu.runtime.table_recognizer import TableRecognizer
+    from akitsu.runtime.tiles import OVERLAP
 
-    recognizer = load(target)
+    recognizer = load(target, tile_overlap=OVERLAP if tile else None)
     paths = [Path(text) for text in inputs]
     if isinstance(recognizer, TableRecognizer):
         from akitsu.verbs.feature_rows import predict_features

@@ -34,6 +34,12 @@ def train(
         int | None,
         typer.Option(min=1, metavar="N", help="Train in N processes, one a device, together."),
     ] = None,
+    tile: Annotated[
+        bool,
+        typer.Option(
+            "--tile", help="For small things in large pictures: learn from and look at tiles."
+        ),
+    ] = False,
     predict: Annotated[
         Path | None,
         typer.Option(
@@ -65,6 +71,7 @@ def train(
     from akitsu.files import read_json
     from akitsu.recipes.directory import METRICS, SUBMISSION
     from akitsu.recipes.recipe import load
+    from akitsu.runtime.tiles import OVERLAP
     from akitsu.verbs.shown import show_metrics
 
     if predict is not None and seeds is not None:
@@ -74,6 +81,8 @@ def train(
         settings.append(f"data.path={_quoted(data)}")
     if devices is not None:
         settings.append(f"engine.devices={devices}")
+    if tile:
+        settings.append(f"model.tile_overlap={OVERLAP}")
     if skip_broken:
         settings.append("data.skip_broken=true")
     loaded = load(recipe, settings=settings)

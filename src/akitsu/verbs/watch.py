@@ -49,6 +49,12 @@ def watch(
     score_threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="Leave less certain detections out.")
     ] = None,
+    tile: Annotated[
+        bool,
+        typer.Option(
+            "--tile", help="For small things in large frames: look at overlapping tiles, too."
+        ),
+    ] = False,
     track: Annotated[
         bool, typer.Option("--track", help="Give what is seen numbers that stay.")
     ] = False,
@@ -89,10 +95,13 @@ def watch(
     from akitsu.runtime.person_file import is_meant
     from akitsu.runtime.recognizer import Recognizer
     from akitsu.runtime.sources import open_source
+    from akitsu.runtime.tiles import OVERLAP
     from akitsu.runtime.tracking import tracker_for
 
     ruler = _ruler(focal_px, height_m)
-    recognizer = Recognizer(_person() if is_meant(model) else model)
+    recognizer = Recognizer(
+        _person() if is_meant(model) else model, tile_overlap=OVERLAP if tile else None
+    )
     tally = _Tally()
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, realtime=realtime, timeout_s=timeout_s))
