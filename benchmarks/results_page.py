@@ -277,6 +277,57 @@ def bulk(document: dict[str, Any]) -> str:
     return "\n".join(["## Many pictures\n", *table(head, rows), ""])
 
 
+def detect(document: dict[str, Any]) -> str:
+    head = ("detector", "threads", "akitsu, whole call", "its graph alone", "ratio")
+    head += ("int8 graph", "times as fast", "PyTorch", "OpenCV dnn")
+    rows = [
+        (
+            f"`{each['name']}`",
+            threads,
+            *(_milliseconds(own, way) for way in ("akitsu", "onnxruntime")),
+            f"{own['ratios']['whole_call']:.2f}",
+            _milliseconds(own, "onnxruntime int8"),
+            f"{own['ratios']['int8_speed']:.1f}" if "int8_speed" in own["ratios"] else "–",
+            *(_milliseconds(own, way) for way in ("torch", "OpenCV dnn")),
+        )
+        for each in document["detectors"]
+        for threads, own in each["threads"].items()
+    ]
+    trained = document["detectors"][0]
+    loss = trained["int8_loss"]["difference"]
+    weights = [f"`{each['name']}` {each['weights']}" for each in document["detectors"]]
+    vnni = "with" if document["environment"]["vnni"] else "without"
+    parts = [
+        "## Detectors, frame by frame\n",
+        *table(head, rows),
+        "",
+        f"One frame of {document['frame_hw'][0]} x {document['frame_hw'][1]}, medians of all ways "
+        f"in turns, on a processor {vnni} VNNI. *Whole call*: letterbox, network, decoding, "
+        "suppression; OpenCV computes the convolutions alone. Weights: "
+        f"{', '.join(weights)}.\n",
+        f"In int8 `{trained['name']}` scores {100 * loss['value']:+.2f} points of mAP50 "
+        f"({100 * loss['low']:+.2f} to {100 * loss['high']:+.2f}).\n",
+    ]
+    if (peer := document["peer"]) is not None:
+        times = [f"{own:.1f} ms (threads: {count})" for count, own in peer["median_ms"].items()]
+        parts.append(
+            f"In the same run {peer['name']} ({peer['version']}, exported, input "
+            f"{peer['input_hw'][0]} x {peer['input_hw'][1]}) took {', '.join(times)} for its own "
+            "whole call.\n"
+        )
+    started = [
+        f"{name} {own['seconds']:.2f} s, {own['megabytes']:.0f} MB"
+        for name, own in document["start"].items()
+    ]
+    parts.append(f"From the file to the first result in a fresh process: {'; '.join(started)}.\n")
+    wrong = [f"TOO SLOW: {each}\n" for each in document["complaints"]]
+    return "\n".join([*parts, *wrong, *(f"{each}\n" for each in document["left_out"])])
+
+
+def _milliseconds(own: dict[str, Any], way: str) -> str:
+    return f"{own['median_ms'][way]:.1f} ms" if way in own["median_ms"] else "–"
+
+
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     """The lines of a table of Markdown."""
     return [_line(head), "|" + "---|" * len(head), *(_line(row) for row in rows)]
@@ -304,6 +355,7 @@ OPTIONAL: dict[str, Callable[[dict[str, Any]], str]] = {
     "trainer": loop,
     "snapshot_stall": stall,
     "bulk": bulk,
+    "detect": detect,
 }
 
 
