@@ -62,6 +62,7 @@ def watch(
     score_threshold: float | None = None,
     track: bool = False,
     focal_px: float | None = None,
+    camera: str | Path | None = None,
     height_m: float | None = None,
     stale_after_s: float = 1.0,
     timeout_s: float | None = None,
@@ -89,7 +90,8 @@ def watch(
         score_threshold: Detections below it are left out; None takes the model's.
         track: Give what is seen numbers that stay ("id"), and boxes that tremble less.
         focal_px: The camera's focal length in pixels: gives people a distance in metres.
-        height_m: With `focal_px`: what is looked for is so high, whatever it is.
+        camera: What `akitsu calibrate` wrote, in place of `focal_px`: the lens is undone, too.
+        height_m: With one of these two: what is looked for is so high, whatever it is.
         stale_after_s: Without a frame for so long the state is "stale"; it is said so often.
         timeout_s: A camera or stream without a frame for so long is given up. None: if a first one
             does not come for ten seconds; one that has given frames is waited for.
@@ -100,11 +102,13 @@ def watch(
 
     Raises:
         ModelFileError: If the file is no model file, knows no such class, or cannot be tracked.
+        DataError: If the camera's file is broken; while iterating, if frames have another shape.
         SourceError: If there is no such source, or a height without a focal length; while
             iterating, if the source is given up.
     """
     from akitsu.errors import SourceError
     from akitsu.runtime import live
+    from akitsu.runtime.camera import read_camera
     from akitsu.runtime.distance import ruler_for
     from akitsu.runtime.person_file import model_file
     from akitsu.runtime.recognizer import Recognizer
@@ -112,12 +116,13 @@ def watch(
     from akitsu.runtime.tracking import tracker_for
     from akitsu.runtime.views import Views
 
-    if height_m is not None and focal_px is None:
+    measure = focal_px if camera is None else read_camera(camera)
+    if height_m is not None and measure is None:
         what = "a height gives a distance only with the focal length"
-        raise SourceError(what, do="give focal_px, too")
+        raise SourceError(what, do="give focal_px or camera, too")
     recognizer = Recognizer(model_file(model), threads=threads, tile_overlap=tile_overlap)
     live.check_class(class_name, recognizer)
-    ruler = None if focal_px is None else ruler_for(focal_px, height_m)
+    ruler = None if measure is None else ruler_for(measure, height_m)
     tracker = tracker_for(recognizer.card, score_threshold=score_threshold) if track else None
     where = str(source) if isinstance(source, int) else source
     opened = open_source(where, realtime=realtime, timeout_s=timeout_s, stale_after_s=stale_after_s)

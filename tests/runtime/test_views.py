@@ -10,6 +10,7 @@ import pytest
 import akitsu
 from akitsu.errors import ModelFileError, SourceError
 from akitsu.runtime import live, person_file, sources
+from akitsu.runtime.calibration import from_person
 from akitsu.runtime.frames import Absence, Frame
 from akitsu.runtime.recognizer import Recognizer
 from akitsu.runtime.views import Views
@@ -54,6 +55,21 @@ def test_who_it_is_and_how_far_come_with_two_words_more(model, film):
 
     people = [view.best for view in views if view.best]
     assert {person["id"] for person in people} == {1}
+    assert [person["distance_m"]["value"] for person in people] == pytest.approx(
+        [3.3] * len(people), rel=0.1
+    )
+
+
+def test_a_calibrated_camera_stands_in_for_the_focal_length(model, film, tmp_path):
+    """As large as the film's frames, with 40 pixels: the same distances."""
+    with sources.open_source(film) as source:
+        height, width = next(iter(source)).image.shape[:2]
+    calibrated = from_person([20.0], height_m=1.0, distance_m=2.0, size_hw=(height, width))
+    calibrated.write(tmp_path / "camera.json")
+
+    views = akitsu.watch(model, film, track=True, camera=tmp_path / "camera.json")
+
+    people = [view.best for view in views if view.best]
     assert [person["distance_m"]["value"] for person in people] == pytest.approx(
         [3.3] * len(people), rel=0.1
     )
@@ -222,7 +238,7 @@ def test_a_mistake_in_the_call_gives_the_camera_back_as_well(model, film, monkey
 
 MISTAKES = {
     "no such class": ({"class_name": "persn"}, ModelFileError, "write person"),
-    "a height alone": ({"height_m": 1.8}, SourceError, "give focal_px, too"),
+    "a height alone": ({"height_m": 1.8}, SourceError, "give focal_px or camera, too"),
     "stale at once": ({"stale_after_s": 0}, SourceError, "stale_after_s a number of seconds"),
     "stale at no number": ({"stale_after_s": float("nan")}, SourceError, "cannot be stale"),
 }

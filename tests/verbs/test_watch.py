@@ -8,6 +8,7 @@ import typer
 from typer.testing import CliRunner
 
 from akitsu.errors import AkitsuError
+from akitsu.runtime.calibration import from_person
 from akitsu.runtime.pictures import write_picture
 from akitsu.runtime.recognizer import Recognizer
 from akitsu.runtime.sources import open_source
@@ -78,6 +79,40 @@ def test_with_a_focal_length_and_a_height_it_says_how_far(models, folder):
     )
 
     assert "6.2% of the picture, 5.0 m away (4.5–5.5)  and 2 more" in result.stdout
+
+
+@pytest.fixture
+def camera(tmp_path):
+    """Calibrated at twice the folder's size: 100 pixels in its frames."""
+    path = tmp_path / "camera.json"
+    from_person([100.0], height_m=1.0, distance_m=2.0, size_hw=(128, 128)).write(path)
+    return path
+
+
+def test_with_a_calibrated_camera_it_says_how_far(models, folder, camera):
+    """16 of 64 rows, 0.8 m high, at 100 pixels; the focal length is not sure either."""
+    result = run(
+        models["detection"], "--source", folder, "--headless", "--camera", camera, "--height", 0.8
+    )
+
+    assert "5.0 m away (4.3–5.8)  and 2 more" in result.stdout
+
+
+def test_a_camera_calibrated_at_another_shape_is_refused(models, folder, camera):
+    from_person([9.0], height_m=1.0, distance_m=2.0, size_hw=(72, 128)).write(camera, force=True)
+
+    result = run(models["detection"], "--source", folder, "--headless", "--camera", camera)
+
+    assert isinstance(result.exception, AkitsuError)
+    assert "frames of 64 x 64 do not have the shape of 128 x 72" in str(result.exception)
+    assert result.stdout == ""
+
+
+def test_a_camera_and_a_focal_length_are_one_too_many(models, folder, camera):
+    result = run(models["detection"], "--source", folder, "--camera", camera, "--focal", 100)
+
+    assert result.exit_code == 2
+    assert "leave --focal out" in " ".join(result.stderr.split())
 
 
 def test_a_height_without_a_focal_length_is_refused(models, folder):

@@ -129,6 +129,7 @@ def watch(
 
     Raises:
         ModelFileError: If the model knows no such class, or detects nothing to track.
+        DataError: If the ruler's camera was calibrated with another shape of frames.
         SourceError: If the source is given up, as `open_source` was told.
     """
     check_class(class_name, recognizer)
@@ -226,6 +227,8 @@ def _detected(
     result: Detections, frame_hw: tuple[int, int], ruler: Ruler | None
 ) -> list[dict[str, Any]]:
     height, width = frame_hw
+    if ruler is not None:
+        ruler.require_fit(frame_hw)
     objects = []
     ids = [None] * len(result) if result.ids is None else result.ids.tolist()
     rows = zip(result.boxes, result.scores, result.labels, ids, strict=True)
@@ -235,7 +238,7 @@ def _detected(
         name = result.classes[int(label)]
         distance_m = None
         if ruler is not None and ruler.measures(name):
-            distance_m = ruler.distance(top, bottom, frame_height=height)
+            distance_m = ruler.distance((left, top, right, bottom), frame_hw=frame_hw)
         objects.append(
             {
                 "id": number,

@@ -66,10 +66,16 @@ def watch(
             help="The camera's focal length in pixels: gives people their distance in metres.",
         ),
     ] = None,
+    camera: Annotated[
+        Path | None,
+        typer.Option(help="What akitsu calibrate wrote: as --focal, and the lens is undone."),
+    ] = None,
     height_m: Annotated[
         float | None,
         typer.Option(
-            "--height", min=0.01, help="With --focal: metres that what is looked for is high."
+            "--height",
+            min=0.01,
+            help="With --focal or --camera: metres that what is looked for is high.",
         ),
     ] = None,
     headless: Annotated[bool, typer.Option("--headless", help="Print instead of showing.")] = False,
@@ -92,16 +98,14 @@ def watch(
 ) -> None:
     """See what a model sees: live from a camera, or frame by frame from files."""
     from akitsu.runtime.live import watch as watch_frames
-    from akitsu.runtime.person_file import is_meant
     from akitsu.runtime.recognizer import Recognizer
     from akitsu.runtime.sources import open_source
     from akitsu.runtime.tiles import OVERLAP
     from akitsu.runtime.tracking import tracker_for
+    from akitsu.verbs.person_finder import model_or_person
 
-    ruler = _ruler(focal_px, height_m)
-    recognizer = Recognizer(
-        _person() if is_meant(model) else model, tile_overlap=OVERLAP if tile else None
-    )
+    ruler = _ruler(focal_px, camera, height_m)
+    recognizer = Recognizer(model_or_person(model), tile_overlap=OVERLAP if tile else None)
     tally = _Tally()
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, realtime=realtime, timeout_s=timeout_s))
@@ -130,20 +134,18 @@ def watch(
             tally.print(recorder)
 
 
-def _ruler(focal_px: float | None, height_m: float | None) -> Ruler | None:
+def _ruler(focal_px: float | None, camera: Path | None, height_m: float | None) -> Ruler | None:
+    from akitsu.runtime.camera import read_camera
     from akitsu.runtime.distance import ruler_for
 
-    if focal_px is None:
-        if height_m is not None:
-            raise typer.BadParameter("a height gives a distance only with --focal")
-        return None
-    return ruler_for(focal_px, height_m)
-
-
-def _person() -> Path:
-    from akitsu.deploy.person import person_model
-
-    return person_model()
+    if focal_px is not None and camera is not None:
+        raise typer.BadParameter("the camera's file has a focal length: leave --focal out")
+    measure = focal_px if camera is None else read_camera(camera)
+    if measure is not None:
+        return ruler_for(measure, height_m)
+    if height_m is not None:
+        raise typer.BadParameter("a height gives a distance only with --focal or --camera")
+    return None
 
 
 class _Tally:
