@@ -168,3 +168,27 @@ def test_a_clock_set_back_gives_no_latency_below_zero(recognizer):
             yield Frame(np.zeros((9, 9, 3), np.uint8), 0, 1e11, "frame 0")
 
     assert next(watch(recognizer, FromTheFuture())).latency_ms == 0
+
+
+def test_candidates_go_further_down_than_the_result(recognizer, folder):
+    """The planted scores are 0.9, 0.8 (suppressed), 0.7, 0.6 and 0.1."""
+    with open_source(folder) as source:
+        seen = next(watch(recognizer, source, score_threshold=0.65, candidates_from=lambda: 0.05))
+
+    np.testing.assert_allclose(seen.candidates.scores, [0.9, 0.7, 0.6, 0.1])
+    np.testing.assert_allclose(seen.result.scores, [0.9, 0.7])
+    assert [one["score"] for one in seen.objects] == [0.9, 0.7]
+
+
+@pytest.mark.parametrize("lowest", [0.0, 1.0])
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.65, 0.75, 1.0])
+def test_curiosity_changes_nothing_of_the_result(recognizer, folder, threshold, lowest):
+    with open_source(folder) as source:
+        curious = next(
+            watch(recognizer, source, score_threshold=threshold, candidates_from=lambda: lowest)
+        )
+
+    plain = recognizer(curious.frame.image, score_threshold=threshold)
+
+    np.testing.assert_array_equal(curious.result.boxes, plain.boxes)
+    np.testing.assert_array_equal(curious.result.labels, plain.labels)

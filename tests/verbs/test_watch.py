@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from typer.testing import CliRunner
 
 from akitsu.errors import AkitsuError
 from akitsu.runtime.calibration import from_person
+from akitsu.runtime.page.server import Page
 from akitsu.runtime.pictures import write_picture
 from akitsu.runtime.recognizer import Recognizer
 from akitsu.runtime.sources import open_source
@@ -200,6 +202,7 @@ def test_ctrl_c_ends_cleanly_with_the_recording_whole(models, folder, tmp_path, 
 MISTAKES = {
     "a misspelt class": (["--class", "gren"], "write green"),
     "no such source": (["--source", "none.mp4"], "none.mp4: there is no such file"),
+    "no address": (["--serve", "here"], "write a port (8000)"),
     "a recording of another kind": (["--record", "seen.gif"], "name a .mp4 file"),
 }
 
@@ -211,3 +214,49 @@ def test_a_mistake_is_one_sentence(models, folder, options, advice):
     assert isinstance(result.exception, AkitsuError)
     assert advice in str(result.exception)
     assert result.stdout == ""
+
+
+def test_a_page_shows_what_is_seen_until_the_end(models, folder, monkeypatch):
+    """Its address stands on stderr, since stdout is for lines."""
+    shown = []
+    monkeypatch.setattr(Page, "show", lambda page, seen: shown.append((page, seen)))
+
+    result = run(models["detection"], "--source", folder, "--serve", 0, "--json", "--class", "blue")
+
+    assert result.exit_code == 0
+    assert [seen.frame.index for _, seen in shown] == [0, 1, 2]
+    page = shown[0][0]
+    assert result.stderr.startswith(f"Look at {page.url}\n")
+    assert page.url.startswith("http://127.0.0.1:")
+    about = page.screen.about
+    assert (about.title, about.only, about.threshold) == ("detection.onnx", "blue", 0.25)
+    assert [one.name for one in threading.enumerate() if "page" in one.name] == []
+
+
+def test_with_a_page_ctrl_c_ends_cleanly(models, folder, monkeypatch):
+    monkeypatch.setattr(Page, "show", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+
+    result = run(models["detection"], "--source", folder, "--serve", 0)
+
+    assert result.exit_code == 130
+    assert [one.name for one in threading.enumerate() if "page" in one.name] == []
+
+
+def test_without_the_extra_the_page_says_what_to_install(models, folder, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+
+    result = run(models["detection"], "--source", folder, "--serve", 0)
+
+    assert isinstance(result.exception, AkitsuError)
+    assert 'pip install "akitsu[live]"' in str(result.exception)
+
+
+def test_what_is_tracked_can_be_shown_from_the_tracker_s_score_on(models, folder, monkeypatch):
+    """Half of 0.6: less certain detections never reach it."""
+    pages = []
+    monkeypatch.setattr(Page, "show", lambda page, _: pages.append(page))
+
+    run(models["detection"], "--source", folder, "--serve", 0, "--track", "--score-threshold", 0.6)
+
+    about = pages[0].screen.about
+    assert (about.threshold, about.floor) == (0.3, 0.3)

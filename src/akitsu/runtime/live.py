@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -26,6 +26,7 @@ class Seen:
         latency_ms: From the capture to the answer.
         dropped: Frames that the source has dropped so far.
         objects: What `objects_in` makes of the result, ready for JSON.
+        candidates: The result, and less certain detections as far as `watch` was asked for them.
         state: "live": this is what there is now.
     """
 
@@ -34,6 +35,7 @@ class Seen:
     latency_ms: float
     dropped: int
     objects: list[dict[str, Any]]
+    candidates: Result
     state: Literal["live"] = "live"
     _answered_s: float = field(default_factory=time.monotonic, repr=False, compare=False)
 
@@ -110,6 +112,7 @@ def watch(
     score_threshold: float | None = None,
     ruler: Ruler | None = None,
     tracker: Tracker | None = None,
+    candidates_from: Callable[[], float] | None = None,
 ) -> Iterator[View]:
     """Recognise frame after frame until the source ends.
 
@@ -126,6 +129,8 @@ def watch(
         ruler: Gives detections their distance.
         tracker: Gives detections numbers that stay, and boxes that tremble less; the score from
             which on they count is then its own.
+        candidates_from: Asked before each frame from which score on to keep detections as
+            candidates; where a tracker is at work these are the result's own.
 
     Raises:
         ModelFileError: If the model knows no such class, or detects nothing to track.
@@ -143,6 +148,7 @@ def watch(
         score_threshold=score_threshold,
         ruler=ruler,
         tracker=tracker,
+        candidates_from=candidates_from,
     )
 
 
@@ -201,26 +207,31 @@ def _watch(
     score_threshold: float | None,
     ruler: Ruler | None,
     tracker: Tracker | None,
+    candidates_from: Callable[[], float] | None,
 ) -> Iterator[View]:
+    threshold = recognizer.card.score_threshold if score_threshold is None else score_threshold
     if tracker is not None:
-        score_threshold = tracker.doubtful
+        threshold, candidates_from = tracker.doubtful, None
     before = -1
     for frame in source.moments():
         if isinstance(frame, Absence):
             yield Unseen(frame.state, frame.since_s, frame.why, source.dropped)
             continue
-        result = recognizer(frame.image, score_threshold=score_threshold)
+        asked = threshold if candidates_from is None else min(threshold, candidates_from())
+        result = candidates = recognizer(frame.image, score_threshold=asked)
         height, width = frame.image.shape[:2]
-        if isinstance(result, Detections):
-            result = result if class_name is None else result.of_class(class_name)
+        if isinstance(candidates, Detections):
+            candidates = candidates if class_name is None else candidates.of_class(class_name)
             if tracker is not None:
                 gone_by = frame.index - before
-                result = tracker.update(result, frame_hw=(height, width), frames=gone_by)
+                candidates = tracker.update(candidates, frame_hw=(height, width), frames=gone_by)
+            # Suppression goes from the best down: what is less certain changed nothing above it.
+            result = candidates.where(candidates.scores >= threshold)
         before = frame.index
         # The wall clock may be set back while the robot runs.
         latency_ms = max(0.0, (time.time() - frame.captured_at_s) * 1000)
         objects = objects_in(result, frame_hw=(height, width), class_name=class_name, ruler=ruler)
-        yield Seen(frame, result, latency_ms, source.dropped, objects)
+        yield Seen(frame, result, latency_ms, source.dropped, objects, candidates)
 
 
 def _detected(

@@ -80,7 +80,10 @@ class Detections:
         Raises:
             ValueError: If there is no such class.
         """
-        keep = self.labels == self.classes.index(name)
+        return self.where(self.labels == self.classes.index(name))
+
+    def where(self, keep: NDArray[np.bool_]) -> Detections:
+        """Only those of which `keep`, (N,), is true."""
         ids = None if self.ids is None else self.ids[keep]
         return Detections(self.classes, self.boxes[keep], self.scores[keep], self.labels[keep], ids)
 

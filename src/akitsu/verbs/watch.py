@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from akitsu.runtime.distance import Ruler
     from akitsu.runtime.live import Seen, Unseen
+    from akitsu.runtime.page.server import Page
+    from akitsu.runtime.recognizer import Recognizer
     from akitsu.runtime.sources import Source
     from akitsu.runtime.video import Recorder
     from akitsu.runtime.window import Window
@@ -80,6 +82,13 @@ def watch(
     ] = None,
     headless: Annotated[bool, typer.Option("--headless", help="Print instead of showing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON line a frame.")] = False,
+    serve: Annotated[
+        str | None,
+        typer.Option(
+            metavar="[HOST:]PORT",
+            help="Show it on a page for browsers, of this machine or of others (0.0.0.0:8000).",
+        ),
+    ] = None,
     record: Annotated[Path | None, typer.Option(help="Record what is seen (.mp4).")] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace the recording.")] = False,
     frames: Annotated[int | None, typer.Option(min=1, help="End after so many frames.")] = None,
@@ -107,22 +116,38 @@ def watch(
     ruler = _ruler(focal_px, camera, height_m)
     recognizer = Recognizer(model_or_person(model), tile_overlap=OVERLAP if tile else None)
     tally = _Tally()
+    tracker = tracker_for(recognizer.card, score_threshold=score_threshold) if track else None
     with ExitStack() as stack:
         opened = stack.enter_context(open_source(source, realtime=realtime, timeout_s=timeout_s))
+        page = None
+        if serve is not None:
+            page = _page(
+                serve,
+                recognizer,
+                opened,
+                title=model.name,
+                only=class_,
+                score_threshold=score_threshold,
+                ruler=ruler,
+                tracker=tracker,
+            )
+            stack.enter_context(page)
         stream = watch_frames(
             recognizer,
             opened,
             class_name=class_,
             score_threshold=score_threshold,
             ruler=ruler,
-            tracker=(
-                tracker_for(recognizer.card, score_threshold=score_threshold) if track else None
-            ),
+            tracker=tracker,
+            candidates_from=None if page is None else page.screen.candidates_from,
         )
         recorder = _recorder(stack, record, source=opened, force=force)
-        window = None if headless or as_json else _window(stack, title=f"akitsu {model.name}")
+        is_elsewhere = headless or as_json or page is not None
+        window = None if is_elsewhere else _window(stack, title=f"akitsu {model.name}")
         printer = _print_json if as_json else stack.enter_context(_Lines())
-        show = _Shower(recorder, window, source=opened)
+        show = _Shower(recorder, window, page, source=opened)
+        if page is not None:
+            print(f"Look at {page.url}", file=sys.stderr, flush=True)
         try:
             for seen in stream:
                 tally.add(seen)
@@ -232,14 +257,24 @@ def _print_json(seen: Seen | Unseen) -> None:
 
 
 class _Shower:
-    """Draws where anybody looks: in the recording, and in the window."""
+    """Draws where anybody looks: in the recording, and in the window; the page draws by itself."""
 
-    def __init__(self, recorder: Recorder | None, window: Window | None, *, source: Source) -> None:
-        self._recorder, self._window, self._is_live = recorder, window, source.is_live
+    def __init__(
+        self,
+        recorder: Recorder | None,
+        window: Window | None,
+        page: Page | None,
+        *,
+        source: Source,
+    ) -> None:
+        self._recorder, self._window, self._page = recorder, window, page
+        self._is_live = source.is_live
         self._drawn: NDArray[np.uint8] | None = None
 
     def __call__(self, seen: Seen | Unseen) -> bool:
         """Draw, and say whether to go on: False once the window is closed."""
+        if self._page is not None:
+            self._page.show(seen)
         if self._recorder is None and self._window is None:
             return True
         from akitsu.runtime.drawing import draw_absence, readable_scale
@@ -267,6 +302,21 @@ def _recorder(
 
     fps = source.fps or (DEFAULT_FPS if source.is_live else PICTURES_FPS)
     return stack.enter_context(Recorder(path, fps=fps, force=force))
+
+
+def _page(
+    text: str, recognizer: Recognizer, source: Source, *, ruler: Ruler | None, **rest: Any
+) -> Page:
+    """The page, whose address is then spoken of."""
+    from akitsu.errors import require
+
+    for module in ("starlette", "uvicorn"):
+        require(module, extra="live", purpose="the page")
+    from akitsu.runtime.page.about import About
+    from akitsu.runtime.page.address import read_address
+    from akitsu.runtime.page.server import Page
+
+    return Page(read_address(text), About.of(recognizer, source, **rest), ruler=ruler)
 
 
 def _window(stack: ExitStack, *, title: str) -> Window | None:
