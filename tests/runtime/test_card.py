@@ -51,8 +51,9 @@ def test_what_version_1_would_pass_over_is_of_version_2(changes):
     assert json.loads(CARD.to_json())["schema_version"] == 1
 
 
-def test_tiles_which_version_2_would_pass_over_are_of_version_3():
-    card = replace(CARD, task="detection", tile_overlap=0.25)
+@pytest.mark.parametrize("changes", [{"tile_overlap": 0.25}, {"fit": "quick-stretch"}])
+def test_what_version_2_would_not_know_is_of_version_3(changes):
+    card = replace(CARD, task="detection", **changes)
 
     assert ModelCard.from_json(card.to_json(), where="m.onnx") == card
     assert json.loads(card.to_json())["schema_version"] == 3
@@ -132,7 +133,7 @@ WRONG = {
     "channels": ({"channels": 4}, "channels is 4 where 1 or 3 belongs"),
     "channels as truth": ({"channels": True}, "channels is True where"),
     "pad_value": ({"pad_value": 256}, "pad_value is 256 where"),
-    "fit": ({"fit": "cover"}, "fit is 'cover' where letterbox or stretch belongs"),
+    "fit": ({"fit": "cover"}, "fit is 'cover' where letterbox or stretch or quick-stretch belongs"),
     "fit of another type": ({"fit": ["stretch"]}, "fit is ['stretch'] where"),
     "crop": ({"crop": 0.1}, "crop is 0.1 where a number from 0.25 to 1 belongs"),
     "a crop of boxes": ({"crop": 0.9}, "a crop of 0.9 of pictures for detection"),

@@ -6,7 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from akitsu.errors import ShapeError
-from akitsu.runtime.letterbox import fit_boxes, fit_mask, letterbox, plan, unfit_boxes, unfit_mask
+from akitsu.runtime.letterbox import (
+    FITS,
+    fit_boxes,
+    fit_mask,
+    letterbox,
+    plan,
+    unfit_boxes,
+    unfit_mask,
+)
 
 sides = st.integers(1, 200)
 sizes_hw = st.tuples(sides, sides)
@@ -44,7 +52,7 @@ def test_stretched_the_frame_fills_the_input_and_its_centre_stays_there(frame_hw
     np.testing.assert_allclose(centre, (columns / 2, rows / 2), atol=0.5)
 
 
-fits = st.tuples(st.sampled_from(["letterbox", "stretch"]), st.floats(0.25, 1))
+fits = st.tuples(st.sampled_from(FITS), st.floats(0.25, 1))
 
 
 @few
@@ -119,6 +127,28 @@ def test_stretching_halves_one_side_and_keeps_the_other():
 
     np.testing.assert_array_equal(narrow[:, :, 0], [[24, 56]] * 3)
     assert fit.scale_xy == (0.5, 1.0)
+
+
+def test_a_quick_stretch_lies_between_neighbours():
+    """Column 0 of 2 has its middle at 1.0: halfway between the middles of columns 0 and 1."""
+    columns = np.repeat(np.array([[10, 30, 50, 70]], np.uint8), 3, axis=0)[:, :, None]
+
+    narrow, fit = letterbox(columns, (3, 2), fit="quick-stretch")
+
+    np.testing.assert_array_equal(narrow[:, :, 0], [[20, 60]] * 3)
+    assert fit.scale_xy == (0.5, 1.0)
+
+
+@pytest.mark.parametrize("factor", [2, 3, 4, 5, 8])
+def test_a_quick_stretch_overlooks_no_line_however_much_it_shrinks(factor):
+    """A white column in black, wherever it is, leaves some of its light: none falls between."""
+    sums = []
+    for at in range(8 * factor, 16 * factor):
+        image = np.zeros((24 * factor, 24 * factor, 1), np.uint8)
+        image[:, at] = 240
+        sums.append(letterbox(image, (24, 24), fit="quick-stretch")[0].astype(float).sum())
+
+    assert min(sums) > 240 * 24 / factor / 4
 
 
 def test_a_mask_has_no_way_through_a_crop():

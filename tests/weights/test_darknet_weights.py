@@ -158,7 +158,7 @@ def test_a_cfg_becomes_a_model_file_that_says_what_it_is(files, capfd):
     recognizer = Recognizer(files / "tiny.onnx")
     card = recognizer.card
     assert (card.task, card.model, card.classes) == ("detection", "tiny", ("cat", "dog"))
-    assert (card.input_hw, card.channels, card.fit) == ((32, 32), 3, "stretch")
+    assert (card.input_hw, card.channels, card.fit) == ((32, 32), 3, "quick-stretch")
     assert card.provenance["weights"] == "tiny.weights, Darknet 0.2.5, 12 pictures"
     frame = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
     outputs = recognizer.predict_inputs(frame[None])

@@ -17,7 +17,7 @@ METADATA_KEY = "akitsu"
 """Under which key of the ONNX file's `metadata_props` the card stands."""
 
 SCHEMA_VERSION = 3
-"""The newest that is read: 2 for a `fit` or `crop`, 3 for tiles, that one before passes over."""
+"""The newest that is read: 2 for a `fit` or `crop`, 3 for tiles and `quick-stretch`."""
 
 INPUT = "images"
 ROWS_INPUT = "features"
@@ -69,7 +69,8 @@ class ModelCard:
         categories: Of a table: each feature of texts with the texts that it may hold; it is an
             input of 0 or 1 for each.
         pad_value: What fills the border around a fitted frame, 0 to 255.
-        fit: How a frame comes into the input: "letterbox" (aspect kept) or "stretch".
+        fit: How a frame comes into the input: "letterbox" (aspect kept), "stretch" or
+            "quick-stretch".
         crop: The input shows the centre of the frame, this part of each side; below 1 for
             classification only.
         tile_overlap: Above 0 a detector looks at tiles of the input's size and at the whole frame;
@@ -118,7 +119,7 @@ class ModelCard:
     def __post_init__(self) -> None:
         if self.fit != "letterbox" or self.crop != 1:
             self._needs(2)
-        if self.tile_overlap:
+        if self.tile_overlap or self.fit == "quick-stretch":
             self._needs(3)
 
     def _needs(self, version: int) -> None:

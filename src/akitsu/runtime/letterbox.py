@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,8 +14,8 @@ from akitsu.runtime.threads import opencv
 PAD_VALUE = 114
 """The grey of the border, 0 to 255, as in the YOLO family (Ultralytics' `LetterBox`)."""
 
-FITS = ("letterbox", "stretch")
-"""The whole frame with its aspect and a border, or without either."""
+FITS = ("letterbox", "stretch", "quick-stretch")
+"""The whole frame with its aspect and a border; without either, as Pillow does it; as Darknet."""
 
 LEAST_CROP = 0.25
 """A smaller centre would only enlarge what lies around it."""
@@ -53,7 +54,7 @@ def plan(
     Args:
         frame_hw: Rows and columns of the frame.
         input_hw: Rows and columns of the model's input.
-        fit: "letterbox" keeps the aspect; "stretch" fills the input.
+        fit: "letterbox" keeps the aspect; both kinds of stretch fill the input.
         crop: The input shows the centre of the frame, this part of each side; above 0, at most 1.
 
     Raises:
@@ -103,7 +104,8 @@ def letterbox(
         image: (H, W, C) uint8.
         input_hw: Rows and columns of the model's input.
         pad_value: What fills the border, 0 to 255.
-        fit: "letterbox" keeps the aspect; "stretch" fills the input.
+        fit: "letterbox" keeps the aspect; "stretch" fills the input, pixel by pixel as Pillow does;
+            "quick-stretch" likewise in a tenth of the time, between neighbours as Darknet does.
         crop: The input shows the centre of the picture, this part of each side.
 
     Returns:
@@ -120,8 +122,7 @@ def letterbox(
     padded = np.full((*input_hw, image.shape[2]), pad_value, np.uint8)
     inner = _inner(padded, place)
     left, top = (max(-pad, 0) for pad in place.pad_xy)
-    resize = _resized if fit == "letterbox" else _stretched
-    resized = resize(image, place.inner_hw)
+    resized = RESIZERS[fit](image, place.inner_hw)
     inner[:] = resized[top : top + inner.shape[0], left : left + inner.shape[1]]
     return padded, place
 
@@ -207,6 +208,22 @@ def _stretched(image: NDArray[np.uint8], size_hw: tuple[int, int]) -> NDArray[np
     picture = Image.fromarray(image if image.shape[2] == 3 else image[:, :, 0])
     resized = picture.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(resized, np.uint8).reshape(height, width, image.shape[2])
+
+
+def _quickly_stretched(image: NDArray[np.uint8], size_hw: tuple[int, int]) -> NDArray[np.uint8]:
+    cv2 = opencv()
+    height, width = size_hw
+    # Between neighbours hardly anything is lost down to half the size; from more, areas first.
+    halves = [ceil(side / 2 / of) for side, of in zip(image.shape[:2], size_hw, strict=True)]
+    if max(halves) > 1:
+        rows, columns = (round(side / by) for side, by in zip(image.shape[:2], halves, strict=True))
+        image = cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA)
+    resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_LINEAR)
+    # OpenCV drops the axis of a single channel.
+    return np.asarray(resized, np.uint8).reshape(height, width, -1)
+
+
+RESIZERS = {"letterbox": _resized, "stretch": _stretched, "quick-stretch": _quickly_stretched}
 
 
 def _nearest(mask: NDArray[np.uint8], size_hw: tuple[int, int]) -> NDArray[np.uint8]:

@@ -65,7 +65,7 @@ class DarknetFiles(Importer):
             channels=network.channels,
             mean=said.mean or (0.0,) * network.channels,
             std=said.std or (1.0,) * network.channels,
-            fit="letterbox" if letterbox else "stretch",
+            fit="letterbox" if letterbox else "quick-stretch",
             licence=said.licence or "not stated",
             provenance={
                 "weights": f"{weights.name}, Darknet {header.version}, {header.seen:,} pictures",
