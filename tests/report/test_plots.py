@@ -15,8 +15,11 @@ from akitsu.errors import DataError, MissingExtraError, OutputError, ShapeError
 from akitsu.report.bars import draw_bars
 from akitsu.report.confusion import compact, draw_confusion
 from akitsu.report.curves import draw_log, draw_precision_recall
-from akitsu.scores.detection import Curve
+from akitsu.report.mistakes import draw_mistakes
+from akitsu.scores.average_precision import Curve
+from akitsu.scores.detection import Kind
 from akitsu.scores.interval import Estimate
+from akitsu.scores.table import MISTAKES
 
 # What a name can hold that a plot could choke on: mathematics, a legend's hidden mark, Japanese.
 HOSTILE_NAMES = ["5$ or 10$", "_hidden", "赤血球", "<b>&amp;", "x" * 60]
@@ -109,6 +112,28 @@ def test_a_class_without_pictures_leaves_its_row_white_rather_than_failing(tmp_p
 def test_a_matrix_of_another_size_is_refused(tmp_path):
     with pytest.raises(ShapeError, match=r"shape \(2, 2\), 3 classes want \(3, 3\); pass"):
         draw_confusion(tmp_path / "c.png", np.eye(2, dtype=int), classes=["a", "b", "c"])
+
+
+def test_every_kind_of_mistake_has_a_bar_with_its_count_and_gain(tmp_path, figures):
+    gain = Estimate(0.117, 0.08, 0.15, 50)
+    mistakes = {kind: Kind(10 + index, gain) for index, kind in enumerate(MISTAKES)}
+
+    draw_mistakes(tmp_path / "m.png", mistakes, score_threshold=0.25)
+
+    written = words(figures[0])
+    for index, said in enumerate(MISTAKES.values()):
+        assert f"{said}\n{10 + index} of them" in written
+    assert written.count("11.7") == len(MISTAKES)
+    assert "What goes wrong, counted at score threshold 0.25" in written
+    assert nothing_is_clipped(tmp_path / "m.png")
+
+
+def test_mistakes_without_a_gain_are_drawn_without_a_bar(tmp_path, figures):
+    undefined = Estimate(float("nan"), float("nan"), float("nan"), 0)
+
+    draw_mistakes(tmp_path / "m.png", {"missed": Kind(0, undefined)}, score_threshold=0.5)
+
+    assert not figures[0].axes[0].patches
 
 
 @pytest.mark.parametrize("count", [0, 9_999, 10_000, 99_950, 999_949, 999_950, 10**9, 10**14])

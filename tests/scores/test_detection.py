@@ -1,50 +1,19 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
-from faster_coco_eval import COCO, COCOeval_faster
 
 from akitsu.errors import DataError, ShapeError
 from akitsu.runtime.results import Detections
+from akitsu.scores import average_precision
 from akitsu.scores.detection import DetectionScores
+from akitsu.scores.interval import bootstrap
+from akitsu.scores.rules import RULES
 
-from .planted import detector, judged, names_of
-
-
-def xywh(box):
-    x0, y0, x1, y1 = (float(edge) for edge in box)
-    return [x0, y0, x1 - x0, y1 - y0]
-
-
-def coco(pictures, *, classes):
-    """The same question, answered by faster-coco-eval: (T, R, K) precision, -1 where undefined."""
-    numbered = list(enumerate(pictures, 1))
-    truth = [
-        {"image_id": i, "category_id": int(label) + 1, "bbox": xywh(box), "iscrowd": 0}
-        for i, p in numbered
-        for box, label in zip(p.boxes, p.labels, strict=True)
-    ]
-    for number, one in enumerate(truth, 1):
-        one |= {"id": number, "area": one["bbox"][2] * one["bbox"][3]}
-    found = [
-        {"image_id": i, "category_id": int(label) + 1, "bbox": xywh(box), "score": float(score)}
-        for i, p in numbered
-        for box, score, label in zip(p.result.boxes, p.result.scores, p.result.labels, strict=True)
-    ]
-    gt = COCO(
-        {
-            "images": [{"id": i, "width": 999, "height": 999} for i, _ in numbered],
-            "categories": [{"id": k + 1, "name": name} for k, name in enumerate(names_of(classes))],
-            "annotations": truth,
-        }
-    )
-    judge = COCOeval_faster(gt, gt.loadRes(found), iouType="bbox")
-    judge.evaluate()
-    judge.accumulate()
-    return judge.eval["precision"][:, :, :, 0, -1]
-
+from .coco_reference import agree_with_coco
+from .planted import detector, found, judged, names_of
 
 CASES = {
     "three classes": {"classes": 3, "pictures": 25, "boxes": 8},
@@ -52,6 +21,8 @@ CASES = {
     "more classes than boxes": {"classes": 12, "pictures": 6, "boxes": 1.5},
     "more than a hundred detections": {"classes": 1, "pictures": 3, "boxes": 90},
     "ties in score and overlap": {"classes": 2, "pictures": 25, "boxes": 12, "grid": 20},
+    "boxes of all sizes": {"classes": 2, "pictures": 25, "boxes": 8, "sides": (8, 200)},
+    "sizes on the border of a band": {"classes": 2, "pictures": 25, "sides": (8, 200), "grid": 32},
 }
 
 
@@ -59,29 +30,31 @@ CASES = {
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_average_precision_is_that_of_coco(case, seed):
     pictures = detector(np.random.default_rng(seed), **case)
-    k = case["classes"]
 
-    values = judged(pictures, classes=k).values()
-    precision = coco(pictures, classes=k)
-
-    defined = precision > -1
-    assert values["map"] == pytest.approx(precision[defined].mean(), abs=1e-9)
-    for name, row in (("map50", 0), ("map75", 5)):
-        assert values[name] == pytest.approx(precision[row][defined[row]].mean(), abs=1e-9)
-    for label, name in enumerate(names_of(k)):
-        of_class = precision[0, :, label]
-        expected = np.nan if of_class[0] == -1 else of_class.mean()
-        assert values[f"map50/{name}"] == pytest.approx(expected, abs=1e-9, nan_ok=True)
+    agree_with_coco(judged(pictures, classes=case["classes"]), pictures)
 
 
-def found(boxes, scores, labels=None):
-    labels = [0] * len(boxes) if labels is None else labels
-    return Detections(
-        names_of(2),
-        np.array(boxes, np.float32).reshape(-1, 4),
-        np.array(scores, np.float32),
-        np.array(labels, np.int64),
-    )
+def test_a_difficult_box_is_ignored_as_a_crowd_is_by_coco():
+    """Where a detection covers the box exactly, the IoU of a crowd is the common one."""
+    pictures = detector(np.random.default_rng(6), classes=2, pictures=20, sides=(8, 200))
+    twice = np.array([[700, 700, 740, 760], [700, 700, 740, 760]], np.float32)
+    with_crowds = [
+        replace(
+            p,
+            result=Detections(
+                p.result.classes,
+                np.concatenate([twice, p.result.boxes]),
+                np.concatenate([np.ones(2, np.float32), p.result.scores]),
+                np.concatenate([[1, 1], p.result.labels]),
+            ),
+            boxes=np.concatenate([p.boxes, twice[:1]]),
+            labels=np.concatenate([p.labels, [1]]),
+            difficult=np.append(p.difficult, True),
+        )
+        for p in pictures
+    ]
+
+    agree_with_coco(judged(with_crowds, classes=2), with_crowds)
 
 
 def score_one(result, boxes, labels=None, difficult=None, **options):
@@ -169,19 +142,42 @@ def test_difficult_boxes_score_as_if_they_and_their_detections_were_not_there():
 
     scores = judged(with_difficult, classes=2)
 
-    assert scores.metrics(rounds=20) == judged(pictures, classes=2).metrics(rounds=20)
+    assert str(scores.metrics(rounds=20)) == str(judged(pictures, classes=2).metrics(rounds=20))
 
 
-def test_a_picture_of_weight_two_is_a_picture_added_twice():
+@pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+def test_a_picture_of_weight_two_is_a_picture_added_twice(rule):
     """What the bootstrap rests on: weighing the verdicts is the same as drawing the pictures."""
     rng = np.random.default_rng(3)
     pictures = detector(rng, classes=3, pictures=12)
     weights = rng.multinomial(12, [1 / 12] * 12)
     drawn = [p for p, weight in zip(pictures, weights, strict=True) for _ in range(weight)]
 
-    weighed = judged(pictures, classes=3).statistic()(weights.astype(np.float64))
+    tables = judged(pictures, classes=3, rule=rule)._tables()
+    weighed = [table.average_precision(weights[None].astype(np.float64)) for table in tables]
+    twice = judged(drawn, classes=3, rule=rule).metrics(rounds=0)
 
-    assert weighed == pytest.approx(judged(drawn, classes=3).values(), abs=1e-12)
+    for k, each in enumerate(weighed):
+        assert each[0, 0] == pytest.approx(twice[f"map50/class {k}"].value, abs=1e-12)
+        assert each.mean() == pytest.approx(twice[f"map/class {k}"].value, abs=1e-12)
+
+
+def test_the_interval_is_that_of_drawing_pictures_one_round_at_a_time(monkeypatch):
+    """All rounds are counted at once, or in parts where they are many: the numbers are the same."""
+    pictures = detector(np.random.default_rng(5), classes=2, pictures=15)
+    scores = judged(pictures, classes=2)
+
+    def statistic(weights):
+        precision = [t.average_precision(weights[None])[0, 0] for t in scores._tables()]
+        return float(np.mean(precision))
+
+    expected = bootstrap(statistic, 15, rounds=40, seed=7)
+    whole = scores.metrics(rounds=40, seed=7)["map50"]
+    monkeypatch.setattr(average_precision, "MOST_NUMBERS", 1)
+    in_parts = scores.metrics(rounds=40, seed=7)["map50"]
+
+    assert astuple(whole) == pytest.approx(astuple(expected), abs=1e-12)
+    assert astuple(in_parts) == astuple(whole)
 
 
 def test_every_metric_lies_in_its_interval_and_counts_the_pictures():
@@ -189,10 +185,28 @@ def test_every_metric_lies_in_its_interval_and_counts_the_pictures():
 
     metrics = judged(pictures, classes=2).metrics(rounds=100)
 
-    assert list(metrics) == ["map50", "map", "map75", "map50/class 0", "map50/class 1"]
-    for estimate in metrics.values():
-        assert 0 < estimate.low < estimate.value < estimate.high < 1
+    whole = ["map50", "map", "map75", "map_small", "map_medium", "map_large", "ar"]
+    by_class = [f"{key}/class {k}" for key in ("map50", "map") for k in range(2)]
+    assert list(metrics) == whole + by_class
+    for name, estimate in metrics.items():
+        if name != "map_large":  # the boxes have sides of 20 to 60 pixels
+            assert 0 < estimate.low < estimate.value < estimate.high < 1
         assert estimate.n == 30
+
+
+def test_the_progress_is_told_of_every_table():
+    seen = []
+
+    def watched(tables):
+        for table in tables:
+            seen.append(table)
+            yield table
+
+    judged(detector(np.random.default_rng(0), classes=2, pictures=3), classes=2).metrics(
+        rounds=2, progress=watched
+    )
+
+    assert len(seen) == 2 * 4
 
 
 def test_a_curve_counts_precision_and_recall_as_the_threshold_falls():

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from akitsu.scores.matching import IOU_THRESHOLDS, MOST_DETECTIONS, iou, match
+from akitsu.scores.matching import IOU_THRESHOLDS, iou, match
 
 
 @st.composite
@@ -71,7 +71,7 @@ def test_a_picture_has_a_hundred_detections_at_most():
         one.repeat(150, axis=0), np.linspace(0, 1, 150), boxes=one, difficult=np.zeros(1, bool)
     )
 
-    assert len(matches.scores) == MOST_DETECTIONS == 100
+    assert len(matches.scores) == 100
     assert matches.scores[0] == pytest.approx(1)
     assert matches.right[0].sum() == 1
 

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from akitsu.scores.detection_mistakes import KINDS
 from akitsu.scores.interval import Estimate
-from akitsu.scores.table import Row, metrics_document, rows, title
+from akitsu.scores.table import MISTAKES, Row, metrics_document, rows, title
 
 HALF = Estimate(0.5, 0.4, 0.6, 9)
 NUMBERS = {"value": 0.5, "low": 0.4, "high": 0.6}
@@ -62,3 +63,16 @@ def test_many_classes_without_pictures_are_left_out_of_the_table(absent, shown):
 
     assert len(listed) == shown
     assert [row.name for row in listed[:2]] == ["accuracy", "accuracy of seen"]
+
+
+@pytest.mark.parametrize(("classes", "shown"), [(20, 42), (21, 23)])
+def test_detectors_of_many_classes_have_one_row_for_each(classes, shown):
+    by_class = {f"{key}/{n}": HALF for key in ("map50", "map") for n in range(classes)}
+
+    listed = rows({"map50": HALF, "map": HALF} | by_class)
+
+    assert len(listed) == shown
+
+
+def test_every_kind_of_mistake_has_words():
+    assert tuple(MISTAKES) == KINDS

@@ -22,13 +22,15 @@ from akitsu.report.page import Facts, Folded, Picture, Section, write_page
 from akitsu.report.page import Scores as ScoresSection
 from akitsu.report.submission import write_answers
 from akitsu.runtime.card import ModelCard
-from akitsu.runtime.recognizer import recognise
+from akitsu.runtime.recognizer import Recognizer, recognise
 from akitsu.runtime.results import Result
 from akitsu.scores.calibration import fit_temperature, logits_of
 from akitsu.scores.classification import ClassificationScores
+from akitsu.scores.detection import DetectionScores
 from akitsu.scores.evaluate import evaluate
 from akitsu.scores.interval import Estimate
-from akitsu.scores.table import metrics_document, rows
+from akitsu.scores.speed import Speed, measure_speed, some_of
+from akitsu.scores.table import detection_document, metrics_document, rows
 from akitsu.tasks.classification import Classification
 
 # Pictures of the validation set that the exported file has to answer as the network does.
@@ -65,6 +67,11 @@ def finish(
     if isinstance(scores, ClassificationScores):
         scores, card = calibrated(trained, scores)
     metrics = scores.metrics()
+    document = metrics_document(card.task, len(scores), metrics)
+    mistakes = None
+    if isinstance(scores, DetectionScores):
+        mistakes = scores.mistakes()
+        document |= detection_document(scores, mistakes)
     card = replace(card, scores=card_scores(metrics))
     write_text(folder / directory.CARD, card.to_json() + "\n")
     if answers is not None:
@@ -82,7 +89,11 @@ def finish(
             Picture("Training", folder / "curves.png", "Losses and scores over the epochs.")
         )
     recognize = recognizer_of(trained, card)
-    sections += draw_evaluation(folder, scores, metrics, dataset=dataset, recognize=recognize)
+    sections += draw_evaluation(
+        folder, scores, metrics, dataset=dataset, recognize=recognize, mistakes=mistakes
+    )
+    speed = _speed(folder / directory.MODEL, dataset)
+    sections.append(Facts("How fast the model file is here", {"speed": speed}))
     environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
     sections += [
         Facts("How it was made", flat(environment)),
@@ -94,7 +105,13 @@ def finish(
         subtitle=trained.recipe.description,
         sections=sections,
     )
-    write_json(folder / directory.METRICS, metrics_document(card.task, len(scores), metrics))
+    write_json(folder / directory.METRICS, document)
+
+
+def _speed(model: Path, dataset: Dataset) -> Speed:
+    recognizer = Recognizer(model)
+    frames = [dataset[index].image for index in some_of(len(dataset))]
+    return measure_speed(recognizer, frames, threads=recognizer.threads)
 
 
 def calibrated(

@@ -11,7 +11,7 @@ import numpy as np
 
 from akitsu.errors import DataError
 from akitsu.report.figures import figure, line_style, short
-from akitsu.scores.detection import Curve
+from akitsu.scores.average_precision import Curve
 from akitsu.scores.table import NOT_SHARES, TITLES
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,13 +12,14 @@ from akitsu.data.sample import Dataset, Sample
 from akitsu.report.bars import draw_bars
 from akitsu.report.confusion import MOST_DRAWN, draw_confusion, most_confused
 from akitsu.report.curves import draw_precision_recall
+from akitsu.report.mistakes import draw_mistakes
 from akitsu.report.page import Picture
 from akitsu.report.worst import Entry, draw_worst
 from akitsu.runtime.drawing import readable_scale
 from akitsu.runtime.frames import with_channels
 from akitsu.runtime.results import Classification, Detections, Result, Segmentation
 from akitsu.scores.classification import ClassificationScores
-from akitsu.scores.detection import DetectionScores
+from akitsu.scores.detection import DetectionScores, Kind
 from akitsu.scores.evaluate import Scores
 from akitsu.scores.interval import Estimate
 
@@ -38,15 +39,18 @@ def draw_evaluation(
     *,
     dataset: Dataset,
     recognize: Callable[[NDArray[np.uint8]], Result],
+    mistakes: Mapping[str, Kind] | None = None,
 ) -> list[Picture]:
     """Draw an evaluation's pictures into a folder.
 
     Args:
-        folder: Gets confusion.png or precision_recall.png, per_class.png and worst.png.
+        folder: Gets confusion.png or precision_recall.png and mistakes.png, per_class.png and
+            worst.png.
         scores: After all pictures were added, in the data set's order.
         metrics: `scores.metrics()`.
         dataset: Where the worst pictures are read from again.
         recognize: Answers a frame, at the model's own threshold.
+        mistakes: Of a detector, `scores.mistakes()`.
 
     Returns:
         The pictures as sections of a report.
@@ -63,6 +67,11 @@ def draw_evaluation(
                 "One curve for each class: precision over recall.",
             )
         )
+        if mistakes is not None:
+            place, threshold = folder / "mistakes.png", scores.score_threshold
+            draw_mistakes(place, mistakes, score_threshold=threshold)
+            about = "One bar for each kind of mistake: what mending it would bring."
+            pictures.append(Picture("What goes wrong", place, about))
     else:
         what = "pictures" if isinstance(scores, ClassificationScores) else "pixels"
         _draw_confusion(folder / "confusion.png", scores, counted=what)

@@ -1,13 +1,8 @@
-"""Scores of a detector: average precision by the protocol of COCO, with intervals over pictures.
-
-Matching is done once a picture; a resampling only weighs the verdicts anew. That a picture drawn
-twice is a picture of weight two holds exactly, since precision is interpolated: the points between
-the twins' detections never stand above the point behind them.
-"""
+"""Scores of a detector by the rules of COCO or VOC, with intervals over pictures."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -16,28 +11,38 @@ from numpy.typing import NDArray
 
 from akitsu.errors import DataError, ShapeError
 from akitsu.runtime.results import Detections
-from akitsu.scores.interval import Estimate, Weights, bootstrap
-from akitsu.scores.matching import IOU_THRESHOLDS, Matches, match
+from akitsu.scores.average_precision import Curve, Table, mean_over_classes, tabled
+from akitsu.scores.detection_mistakes import KINDS, Mistakes, find_mistakes
+from akitsu.scores.interval import Estimate, Weights, draws, estimate
+from akitsu.scores.matching import IOU_THRESHOLDS, Matches, Verdicts, match
+from akitsu.scores.rules import COCO, Rule
 
-RECALLS = np.linspace(0, 1, 101)
 STRICT = 5  # index of IoU .75 in IOU_THRESHOLDS
+# COCO's bands, by a box's area in pixels of the picture as it was taken; an area on a border
+# belongs to both.
+SIZES = {"small": (0.0, 32.0**2), "medium": (32.0**2, 96.0**2), "large": (96.0**2, 1e10)}
+Progress = Callable[[Iterable[Table]], Iterable[Table]]
 
 
 @dataclass(frozen=True)
-class Curve:
-    """Precision against recall at IoU .5 as the score threshold falls.
+class Kind:
+    """One kind of mistake.
 
     Attributes:
-        recall: (P,) rising, one point a detection.
-        precision: (P,) as counted, not interpolated.
-        scores: (P,) the score threshold at each point.
-        average: Average precision, NaN for a class without boxes.
+        count: How many there are at the score threshold.
+        map50_gain: What mAP at IoU .50 would gain if all of them were mended and nothing else.
     """
 
-    recall: NDArray[np.float64]
-    precision: NDArray[np.float64]
-    scores: NDArray[np.float64]
-    average: float
+    count: int
+    map50_gain: Estimate
+
+
+@dataclass(frozen=True)
+class _Picture:
+    result: Detections
+    boxes: NDArray[np.floating]
+    labels: NDArray[np.integer]
+    difficult: NDArray[np.bool_]
 
 
 class DetectionScores:
@@ -47,13 +52,18 @@ class DetectionScores:
         classes: K names.
         score_threshold: What the robot will act on (the model card's threshold): the worst
             pictures are judged by it. Average precision asks for all detections, however doubtful.
+        rule: COCO's, or one of VOC's.
     """
 
-    def __init__(self, classes: Sequence[str], *, score_threshold: float = 0.5) -> None:
+    def __init__(
+        self, classes: Sequence[str], *, score_threshold: float = 0.5, rule: Rule = COCO
+    ) -> None:
         self.classes = list(classes)
         self.score_threshold = score_threshold
+        self.rule = rule
         self._names: list[str] = []
-        self._matches: list[list[Matches]] = []  # picture by picture, class by class
+        self._pictures: list[_Picture] = []
+        self._matches: list[dict[int, Matches]] = []  # picture by picture, those of each class
 
     def __len__(self) -> int:
         return len(self._names)
@@ -82,41 +92,91 @@ class DetectionScores:
         if difficult is None:
             difficult = np.zeros(len(boxes), np.bool_)
         self._check(boxes, labels, difficult, where=name)
+        picture = _Picture(result, boxes, labels, difficult)
         self._names.append(name)
-        self._matches.append(
-            [
-                match(
-                    result.boxes[result.labels == label],
-                    result.scores[result.labels == label],
-                    boxes=boxes[labels == label],
-                    difficult=difficult[labels == label],
-                )
-                for label in range(len(self.classes))
-            ]
-        )
+        self._pictures.append(picture)
+        self._matches.append(self._judge(picture))
 
     def extend(self, other: Self) -> None:
         """Take in all that another has gathered, after one's own."""
         self._names += other._names
+        self._pictures += other._pictures
         self._matches += other._matches
 
     def values(self) -> dict[str, float]:
-        """The scores without intervals, for a line of the log."""
+        """`map50`, `map`, `map75` and `map50/<class>` without intervals, for a line of the log."""
         return self.statistic()(np.ones(len(self)))
 
-    def metrics(self, *, rounds: int = 300, seed: int = 0) -> dict[str, Estimate]:
-        """`map50`, `map` (the mean over IoU .50:.05:.95), `map75` and `map50/<class>`.
+    def statistic(self) -> Callable[[Weights], dict[str, float]]:
+        """The same as a function of the pictures' weights, for a resampling."""
+        tables = self._tables()
 
-        A class without boxes scores NaN and is left out of the means. A round costs more than for
-        the other tasks, so that 300 are drawn: enough for the first two figures of an interval.
+        def at(weights: Weights) -> dict[str, float]:
+            precision = np.stack([table.average_precision(weights[None]) for table in tables])
+            figures = _means(precision) | self._by_class("map50", precision[:, :, 0])
+            return {name: float(each[0]) for name, each in figures.items()}
+
+        return at
+
+    def metrics(
+        self, *, rounds: int = 300, seed: int = 0, progress: Progress = iter
+    ) -> dict[str, Estimate]:
+        """All scores with their intervals.
+
+        `map50`, `map` (the mean over IoU .50:.05:.95) and `map75`; `map_small`, `map_medium` and
+        `map_large`, which ask for boxes of COCO's three sizes; `ar`, the part of all boxes that is
+        found at all, mean over IoU and classes; and by class `map50/<class>` and `map/<class>`. A
+        class without boxes scores NaN and is left out of the means.
+
+        Args:
+            rounds: Draws; a round costs more than for the other tasks, and 300 are enough for the
+                first two figures of an interval.
+            seed: The same seed draws the same pictures.
+            progress: Wraps the tables, of each class and size, to show how far it is.
         """
-        return bootstrap(self.statistic(), len(self), rounds=rounds, seed=seed)
+        weights = self._drawn(rounds, seed)
+        whole, k = self._tables(), len(self.classes)
+        tables = whole + [table for areas in SIZES.values() for table in self._tables(areas)]
+        figures = np.stack([table.average_precision(weights) for table in progress(tables)])
+        precision = figures[:k]
+        scores = _means(precision)
+        for number, size in enumerate(SIZES, 1):
+            of_size = figures[number * k : (number + 1) * k]
+            scores[f"map_{size}"] = mean_over_classes(of_size.mean(2))
+        recall = np.stack([table.recall(weights) for table in whole])
+        scores["ar"] = mean_over_classes(recall.mean(2))
+        scores |= self._by_class("map50", precision[:, :, 0])
+        scores |= self._by_class("map", precision.mean(2))
+        return self._estimates(scores)
+
+    def mistakes(self, *, rounds: int = 300, seed: int = 0) -> dict[str, Kind]:
+        """What went wrong, in the six kinds of TIDE (arXiv:2008.08115).
+
+        Args:
+            rounds: Draws, for the interval of what mending would bring.
+            seed: The same seed draws the same pictures.
+
+        Returns:
+            By kind, in the order of `detection_mistakes.KINDS`.
+        """
+        weights = self._drawn(rounds, seed)
+        pictures = range(len(self))
+        all_ = [self._mistakes(index, -np.inf) for index in pictures]
+        certain = [self._mistakes(index, self.score_threshold) for index in pictures]
+        before = self._map50([each.verdicts() for each in all_], weights)
+        gains = {
+            kind: self._map50([each.verdicts(mended=kind) for each in all_], weights) - before
+            for kind in KINDS
+        }
+        return {
+            kind: Kind(sum(each.count(kind) for each in certain), gain)
+            for kind, gain in self._estimates(gains).items()
+        }
 
     def curves(self) -> dict[str, Curve]:
         """One curve for each class."""
-        tables = zip(self.classes, self._tables(), strict=True)
-        ones = np.ones(len(self))
-        return {name: table.curve(ones) for name, table in tables}
+        tables = self._tables()
+        return {name: table.curve() for name, table in zip(self.classes, tables, strict=True)}
 
     def worst(self, n: int) -> list[tuple[str, int, str]]:
         """The n pictures of lowest F1 (IoU .5) at the score threshold: name, index, what."""
@@ -124,25 +184,68 @@ class DetectionScores:
         order = sorted(range(len(self)), key=lambda i: (_f1(*counts[i]), -sum(counts[i][1:])))
         return [(self._names[i], i, _what(*counts[i])) for i in order[:n]]
 
-    def _count(self, picture: list[Matches]) -> tuple[int, int, int]:
+    def _count(self, picture: Mapping[int, Matches]) -> tuple[int, int, int]:
         """Found, missed and false boxes of one picture at the score threshold."""
         found = wrong = boxes = 0
-        for matches in picture:
+        for matches in picture.values():
             sure = matches.scores >= self.score_threshold
             found += int((matches.right[0] & sure).sum())
             wrong += int((~matches.right[0] & ~matches.ignored[0] & sure).sum())
             boxes += matches.boxes
         return found, boxes - found, wrong
 
-    def statistic(self) -> Callable[[Weights], dict[str, float]]:
-        """The scores as a function of the pictures' weights, for a resampling."""
-        return _Statistic(self.classes, self._tables())
+    def _judge(
+        self, picture: _Picture, areas: tuple[float, float] | None = None
+    ) -> dict[int, Matches]:
+        """The verdicts on every class that is there or was seen in one picture."""
+        result = picture.result
+        return {
+            label: match(
+                result.boxes[result.labels == label],
+                result.scores[result.labels == label],
+                boxes=picture.boxes[picture.labels == label],
+                difficult=picture.difficult[picture.labels == label],
+                rule=self.rule,
+                areas=areas,
+            )
+            for label in sorted({*result.labels.tolist(), *picture.labels.tolist()})
+        }
 
-    def _tables(self) -> list[_Table]:
-        return [
-            _Table([picture[label] for picture in self._matches])
-            for label in range(len(self.classes))
-        ]
+    def _mistakes(self, index: int, least: float) -> Mistakes:
+        picture = self._pictures[index]
+        return find_mistakes(
+            picture.result,
+            picture.boxes,
+            picture.labels,
+            difficult=picture.difficult,
+            matches=self._matches[index],
+            least=least,
+        )
+
+    def _tables(self, areas: tuple[float, float] | None = None) -> list[Table]:
+        judged = self._matches
+        if areas is not None:
+            judged = [self._judge(picture, areas) for picture in self._pictures]
+        k, t = len(self.classes), len(IOU_THRESHOLDS)
+        return tabled(judged, classes=k, thresholds=t, rule=self.rule)
+
+    def _map50(self, pictures: Sequence[Mapping[int, Verdicts]], weights: Weights) -> Weights:
+        """(R,) mAP of verdicts at the one IoU threshold .5."""
+        tables = tabled(pictures, classes=len(self.classes), thresholds=1, rule=self.rule)
+        precision = np.stack([table.average_precision(weights) for table in tables])
+        return mean_over_classes(precision[:, :, 0])
+
+    def _by_class(self, key: str, figures: NDArray[np.float64]) -> dict[str, Weights]:
+        return {f"{key}/{name}": each for name, each in zip(self.classes, figures, strict=True)}
+
+    def _drawn(self, rounds: int, seed: int) -> Weights:
+        """(1 + R, n) weights: first the pictures as they are, then every draw."""
+        return np.stack([np.ones(len(self)), *draws(len(self), rounds=rounds, seed=seed)])
+
+    def _estimates(self, figures: Mapping[str, Weights]) -> dict[str, Estimate]:
+        return {
+            name: estimate(float(each[0]), each[1:], len(self)) for name, each in figures.items()
+        }
 
     def _check(
         self,
@@ -168,73 +271,13 @@ class DetectionScores:
             )
 
 
-class _Table:
-    """All detections of one class, best first, in the form that a resampling needs."""
-
-    def __init__(self, pictures: list[Matches]) -> None:
-        self.boxes = np.array([picture.boxes for picture in pictures], dtype=np.float64)
-        scores = np.concatenate([np.empty(0), *(picture.scores for picture in pictures)])
-        order = np.argsort(-scores, kind="stable")
-        owners = [np.full(len(p.scores), index) for index, p in enumerate(pictures)]
-        none = np.zeros((len(IOU_THRESHOLDS), 0), np.bool_)
-        right = np.concatenate([none, *(p.right for p in pictures)], axis=1)[:, order]
-        counted = ~np.concatenate([none, *(p.ignored for p in pictures)], axis=1)[:, order]
-        self.scores = scores[order]
-        self.picture = np.concatenate([np.empty(0, np.int64), *owners])[order]
-        # Interpolated precision has its steps where something was found: the rest is only counted.
-        self.steps = np.flatnonzero(right.any(0))
-        self.right = right[:, self.steps].astype(np.float64)
-        # Without difficult boxes every threshold counts alike, and one row will do for all.
-        self.counted = counted if (counted != counted[:1]).any() else counted[:1]
-
-    def average_precision(self, weights: Weights) -> NDArray[np.float64]:
-        """(T,) one for each IoU threshold; NaN where the pictures drawn hold no box."""
-        boxes = weights @ self.boxes
-        if boxes == 0:
-            return np.full(len(IOU_THRESHOLDS), np.nan)
-        if not len(self.steps):
-            return np.zeros(len(IOU_THRESHOLDS))
-        weight = weights[self.picture]
-        found = np.cumsum(self.right * weight[self.steps], axis=1)
-        counted = np.cumsum(self.counted * weight, axis=1)[:, self.steps]
-        # A detection of weight 0 at the very top has counted nothing yet, and found nothing.
-        precision = found / np.maximum(counted, np.finfo(np.float64).tiny)
-        envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-        return _interpolated(found / boxes, envelope)
-
-    def curve(self, weights: Weights) -> Curve:
-        """Precision and recall at IoU .5 after each detection that counts."""
-        right = np.zeros(len(self.scores))
-        right[self.steps] = self.right[0]
-        counted = self.counted[0]
-        found, total = np.cumsum(right[counted]), np.arange(1, counted.sum() + 1)
-        boxes = max(float(self.boxes.sum()), 1.0)
-        average = float(self.average_precision(weights)[0])
-        return Curve(found / boxes, found / total, self.scores[counted], average)
-
-
-def _interpolated(
-    recall: NDArray[np.float64], envelope: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """(T,) mean over 101 recalls of the best precision at that recall or beyond."""
-    padded = np.concatenate([envelope, np.zeros((len(envelope), 1))], axis=1)
-    return np.array(
-        [row[np.searchsorted(r, RECALLS)].mean() for r, row in zip(recall, padded, strict=True)]
-    )
-
-
-class _Statistic:
-    def __init__(self, classes: list[str], tables: list[_Table]) -> None:
-        self.classes, self.tables = classes, tables
-
-    def __call__(self, weights: Weights) -> dict[str, float]:
-        table = np.array([table.average_precision(weights) for table in self.tables])
-        defined = table[~np.isnan(table[:, 0])]
-        mean = defined.mean(0) if len(defined) else np.full(len(IOU_THRESHOLDS), np.nan)
-        scores = {"map50": mean[0], "map": mean.mean(), "map75": mean[STRICT]}
-        named = zip(self.classes, table[:, 0], strict=True)
-        scores |= {f"map50/{name}": value for name, value in named}
-        return {name: float(value) for name, value in scores.items()}
+def _means(precision: NDArray[np.float64]) -> dict[str, Weights]:
+    """From (K, R, T) average precision to means over classes, (R,) each."""
+    return {
+        "map50": mean_over_classes(precision[:, :, 0]),
+        "map": mean_over_classes(precision.mean(2)),
+        "map75": mean_over_classes(precision[:, :, STRICT]),
+    }
 
 
 def _f1(found: int, missed: int, wrong: int) -> float:

@@ -15,6 +15,7 @@ from akitsu.runtime.recognizer import Predict, recognise
 from akitsu.runtime.results import Classification, Detections, Result, Segmentation
 from akitsu.scores.classification import ClassificationScores
 from akitsu.scores.detection import DetectionScores
+from akitsu.scores.rules import COCO, Rule
 from akitsu.scores.segmentation import SegmentationScores
 
 Scores = ClassificationScores | DetectionScores | SegmentationScores
@@ -26,12 +27,12 @@ LEAST_SCORE = 0.01
 LEAST_BATCH, BATCH_PIXELS = 32, 100_000
 
 
-def new_scores(card: ModelCard) -> Scores:
-    """Empty scores for the task of a model."""
+def new_scores(card: ModelCard, *, rule: Rule = COCO) -> Scores:
+    """Empty scores for the task of a model; the rule is for detectors."""
     if card.task == "classification":
         return ClassificationScores(card.classes)
     if card.task == "detection":
-        return DetectionScores(card.classes, score_threshold=card.score_threshold)
+        return DetectionScores(card.classes, score_threshold=card.score_threshold, rule=rule)
     return SegmentationScores(card.classes)
 
 
@@ -42,6 +43,7 @@ def evaluate(
     *,
     batch_size: int | None = None,
     indices: range | None = None,
+    rule: Rule = COCO,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
 ) -> Scores:
     """Score a model on every picture of a set.
@@ -54,6 +56,7 @@ def evaluate(
         card: Says how pictures are fitted and what the outputs mean.
         batch_size: Pictures predicted together; None: 32, or as many as have 100,000 pixels.
         indices: The pictures to score; None scores all.
+        rule: Whose way of scoring detections.
         progress: Wraps the pictures' indices, to show how far it is.
 
     Raises:
@@ -67,7 +70,7 @@ def evaluate(
             f"{', '.join(card.classes)}",
             do="evaluate on a set with the model's classes, in the same order",
         )
-    scores = new_scores(card)
+    scores = new_scores(card, rule=rule)
     indices = range(len(dataset)) if indices is None else indices
     if batch_size is None:
         height, width = card.input_hw

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import overload
 
@@ -82,16 +82,21 @@ def bootstrap(
         75.00 % (25.00–100.00)
     """
     value = statistic(np.ones(n))
-    rng = np.random.default_rng(seed)
-    draws = [statistic(_draw(rng, n)) for _ in range(rounds if n else 0)]
+    drawn = [statistic(weights) for weights in draws(n, rounds=rounds, seed=seed)]
     if not isinstance(value, dict):
-        return _estimate(value, np.array(draws, dtype=np.float64), n)
+        return estimate(value, np.array(drawn, dtype=np.float64), n)
     return {
-        name: _estimate(
-            number, np.array([draw[name] for draw in draws if isinstance(draw, dict)]), n
+        name: estimate(
+            number, np.array([draw[name] for draw in drawn if isinstance(draw, dict)]), n
         )
         for name, number in value.items()
     }
+
+
+def draws(n: int, *, rounds: int, seed: int) -> Iterator[Weights]:
+    """(n,) weights of the pictures, round by round as in `bootstrap`; no round where n is 0."""
+    rng = np.random.default_rng(seed)
+    return (_draw(rng, n) for _ in range(rounds if n else 0))
 
 
 def _draw(rng: np.random.Generator, n: int) -> Weights:
@@ -100,19 +105,26 @@ def _draw(rng: np.random.Generator, n: int) -> Weights:
     return np.bincount(rng.integers(0, n, n), minlength=n).astype(np.float64)
 
 
-def _estimate(value: float, draws: NDArray[np.float64], n: int) -> Estimate:
+def estimate(value: float, drawn: NDArray[np.float64], n: int) -> Estimate:
+    """The interval of a value from what it came to in each round, as `bootstrap` says.
+
+    Args:
+        value: Over all pictures as they are.
+        drawn: (R,) in each round; NaN for "not defined".
+        n: Pictures.
+    """
     value = float(value)
-    draws = draws[~np.isnan(draws)]
-    if np.isnan(value) or not len(draws):
+    drawn = drawn[~np.isnan(drawn)]
+    if np.isnan(value) or not len(drawn):
         return Estimate(value, value, value, n)
-    ends = np.quantile(draws, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
-    low, high = ends - 2 * _bias(draws, value)
-    low = max(low, 0.0) if draws.min() >= 0 else low
-    high = min(high, 1.0) if draws.max() <= 1 else high
+    ends = np.quantile(drawn, [(1 - COVERAGE) / 2, (1 + COVERAGE) / 2])
+    low, high = ends - 2 * _bias(drawn, value)
+    low = max(low, 0.0) if drawn.min() >= 0 else low
+    high = min(high, 1.0) if drawn.max() <= 1 else high
     return Estimate(value, min(float(low), value), max(float(high), value), n)
 
 
-def _bias(draws: NDArray[np.float64], value: float) -> float:
+def _bias(drawn: NDArray[np.float64], value: float) -> float:
     """How far the draws lie above the value on average; 0 if luck alone may have done it."""
-    bias, luck = float(draws.mean()) - value, float(draws.std()) / np.sqrt(len(draws))
+    bias, luck = float(drawn.mean()) - value, float(drawn.std()) / np.sqrt(len(drawn))
     return bias if abs(bias) > 3 * luck else 0.0

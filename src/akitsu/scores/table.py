@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from akitsu.scores.detection import DetectionScores, Kind
 from akitsu.scores.interval import Estimate
 
 TITLES = {
@@ -16,14 +17,34 @@ TITLES = {
     "map50": "mAP at IoU .50",
     "map": "mAP at IoU .50:.95",
     "map75": "mAP at IoU .75",
+    "map_small": "mAP of small boxes (up to 32² pixels)",
+    "map_medium": "mAP of medium boxes (32² to 96²)",
+    "map_large": "mAP of large boxes (from 96²)",
+    "ar": "boxes found at all, IoU .50:.95",
     "miou": "mean IoU",
     "pixel_accuracy": "pixel accuracy",
     "mean_class_accuracy": "mean class accuracy",
     "frequency_weighted_iou": "frequency-weighted IoU",
 }
-CLASS_TITLES = {"accuracy": "accuracy", "map50": "AP at IoU .50", "iou": "IoU"}
+CLASS_TITLES = {
+    "accuracy": "accuracy",
+    "map50": "AP at IoU .50",
+    "map": "AP at IoU .50:.95",
+    "iou": "IoU",
+}
+# What the kinds of mistakes of a detector are called, in `akitsu.scores.detection_mistakes`' order.
+MISTAKES = {
+    "poor_overlap": "poor overlap (IoU .10 to .50)",
+    "wrong_class": "wrong class",
+    "duplicate": "duplicate",
+    "background": "background (IoU below .10)",
+    "wrong_class_and_overlap": "wrong class and poor overlap",
+    "missed": "missed",
+}
 # Beyond so many classes without pictures their rows are left out: the set was made for others.
 MOST_ABSENT = 20
+# Beyond so many classes the table has one row for each; the document has all.
+MOST_CLASSES = 20
 
 # Everything else is a share of one, and reads best in per cent.
 NOT_SHARES = {"log_loss"}
@@ -60,7 +81,7 @@ def metrics_document(task: str, n: int, metrics: Mapping[str, Estimate]) -> dict
     document: dict[str, Any] = {}
     for key, estimate in metrics.items():
         name, slash, of_class = key.partition("/")
-        numbers = {k: v for k, v in estimate.to_json().items() if k != "n"}
+        numbers = _numbers(estimate)
         if slash:
             group = f"{name}_per_class" if name in metrics else name
             document.setdefault(group, {})[of_class] = numbers
@@ -69,10 +90,31 @@ def metrics_document(task: str, n: int, metrics: Mapping[str, Estimate]) -> dict
     return {"task": task, "n": n, "metrics": document}
 
 
+def detection_document(scores: DetectionScores, mistakes: Mapping[str, Kind]) -> dict[str, Any]:
+    """What the document of a detector has besides: the rule, the threshold, and the mistakes.
+
+    Returns:
+        `rule`, `score_threshold`, and `mistakes`: each kind's `count` at that threshold, and
+        `map50_gain` as `value`, `low`, `high`.
+    """
+    return {
+        "rule": scores.rule.name,
+        "score_threshold": scores.score_threshold,
+        "mistakes": {
+            name: {"count": kind.count, "map50_gain": _numbers(kind.map50_gain)}
+            for name, kind in mistakes.items()
+        },
+    }
+
+
+def _numbers(estimate: Estimate) -> dict[str, float | int | None]:
+    return {k: v for k, v in estimate.to_json().items() if k != "n"}
+
+
 def rows(metrics: Mapping[str, Estimate]) -> list[Row]:
     """The table for a terminal or a page: the scores over all classes first, then class by class.
 
-    Of many classes only those are listed that have pictures.
+    Of many classes only those are listed that have pictures, and detectors' at IoU .50 alone.
 
     Example:
         >>> rows({"accuracy": Estimate(0.931, 0.918, 0.943, 900)})
@@ -80,6 +122,9 @@ def rows(metrics: Mapping[str, Estimate]) -> list[Row]:
     """
     absent = {key for key, each in metrics.items() if "/" in key and each.value != each.value}
     left_out = absent if len(absent) > MOST_ABSENT else set()
+    strict = {key for key in metrics if key.startswith("map/")}
+    if len(strict) > MOST_CLASSES:
+        left_out |= strict
     # Stable: each part keeps its order.
     ordered = sorted((key for key in metrics if key not in left_out), key=lambda key: "/" in key)
     return [Row(title(key), *_texts(key, metrics[key])) for key in ordered]

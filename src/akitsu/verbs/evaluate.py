@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from akitsu.runtime.card import ModelCard
     from akitsu.runtime.recognizer import Predict, Recognizer
     from akitsu.runtime.results import Result
+    from akitsu.scores.speed import Speed
 
 EXAMPLE = "akitsu evaluate runs/bccd/latest --split val"
 
@@ -43,6 +44,13 @@ def evaluate(
             "--tile", help="For small things in large pictures: look at overlapping tiles, too."
         ),
     ] = False,
+    rule: Annotated[
+        str,
+        typer.Option(
+            help="Of a detector, whose rules: coco, voc07 (11 recalls) or voc10 (area under the "
+            "curve)."
+        ),
+    ] = "coco",
     dissect: Annotated[
         str | None,
         typer.Option(
@@ -68,7 +76,7 @@ def evaluate(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Score a run or a model file: each score with its 95 % interval, and pictures.
+    """Score a run or a model file: each score with its 95 % interval, the speed, and pictures.
 
     A model file needs no PyTorch; its scores are those of its run.
     """
@@ -99,10 +107,13 @@ def evaluate(
         evaluate_features(recognizer, data, model=target, output=output, force=force, as_json=json)
         return
     from akitsu.files import write_json
+    from akitsu.scores.detection import DetectionScores
     from akitsu.scores.evaluate import evaluate as score
-    from akitsu.scores.table import metrics_document
+    from akitsu.scores.rules import rule as rule_called
+    from akitsu.scores.table import detection_document, metrics_document
     from akitsu.verbs.shown import show_metrics
 
+    by_rule = rule_called(rule)
     split = split or _usual_split(recognizer, data, format=format)
     predict, card, dataset, recognize = _open(
         target, recognizer, data=data, split=split, format=format, tile=tile
@@ -114,6 +125,7 @@ def evaluate(
         predict,
         dataset,
         card,
+        rule=by_rule,
         progress=lambda items: track(
             items,
             description="scoring",
@@ -125,6 +137,12 @@ def evaluate(
     )
     metrics = scores.metrics()
     document = metrics_document(card.task, len(scores), metrics)
+    mistakes = None
+    if isinstance(scores, DetectionScores):
+        mistakes = scores.mistakes()
+        document |= detection_document(scores, mistakes)
+    speed = _speed(recognize, recognizer, dataset)
+    document["speed"] = speed.to_json()
     files = {}
     with _folder(target, output, split=split, force=force) as folder:
         write_json(folder / "metrics.json", document)
@@ -134,11 +152,13 @@ def evaluate(
         else:
             from akitsu.report.evaluation import draw_evaluation
 
-            drawn = draw_evaluation(folder, scores, metrics, dataset=dataset, recognize=recognize)
+            drawn = draw_evaluation(
+                folder, scores, metrics, dataset=dataset, recognize=recognize, mistakes=mistakes
+            )
             names = [Path(str(picture.png)).name for picture in drawn]
             place = _place(target, output, split=split)
             files = {name.removesuffix(".png").replace("_", " "): place / name for name in names}
-    show_metrics(document, as_json=json, files=files)
+    show_metrics(document, as_json=json, files=files, said=[f"speed: {speed}"])
 
 
 def _open(
@@ -173,6 +193,21 @@ def _open(
     name = format or card.data.get("format")
     dataset = read(data, split, format=name, options=options)
     return recognizer.predict_inputs, card, dataset, recognizer
+
+
+def _speed(
+    recognize: Callable[[Any], Result], recognizer: Recognizer | None, dataset: Dataset
+) -> Speed:
+    from akitsu.scores.speed import measure_speed, some_of
+
+    if recognizer is None:
+        import torch
+
+        threads = torch.get_num_threads()
+    else:
+        threads = recognizer.threads
+    frames = [dataset[index].image for index in some_of(len(dataset))]
+    return measure_speed(recognize, frames, threads=threads)
 
 
 def _usual_split(recognizer: Recognizer | None, data: Path | None, *, format: str | None) -> str:
