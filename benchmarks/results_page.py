@@ -337,6 +337,57 @@ def _line(cells: Sequence[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def live(document: dict[str, Any]) -> str:
+    rows = []
+    for kind, looks in document["ages"].items():
+        shown, usual = looks["akitsu"], looks["naive"]
+        # As read: before any model, and as any program would read it.
+        before_ms = looks.get("read_only", {}).get("p50_ms", 0.0)
+        limit_ms = 1000 / document["fps"] + shown["inference_p99_ms"]
+        rows.append(
+            (
+                kind,
+                f"{before_ms:.0f} ms" if before_ms else "–",
+                f"{shown['p50_ms']:.0f} ms",
+                f"{shown['p99_ms']:.0f} ms",
+                f"{limit_ms:.0f} ms",
+                f"{usual['last_ms'] / 1000:.1f} s",
+            )
+        )
+    head = ("source", "as read", "shown, p50", "p99", "a frame and an inference", "usual loop")
+    lines = [
+        "## Live\n",
+        f"A source of {document['fps']} frames a second and a model that takes "
+        f"{document['inference_ms']:.0f} ms: how old the frame is that is shown, by a time that it "
+        "carries in its picture. *As read*: how old frames are that OpenCV reads with no model at "
+        "all, by the median. *Usual loop*: `cv2.VideoCapture.read` and the model in turns, after "
+        f"{document['seconds']:.0f} s.\n",
+        *table(head, rows),
+        "",
+    ]
+    for kind, back in document["restarts"].items():
+        lines.append(
+            f"The {kind} server was killed {back['times']} times, and away for "
+            f"{back['away_s']:.0f} s. The loop came back {back['back']} times, "
+            f"{back['median_s']:.1f} s after the server did (median; longest "
+            f"{back['longest_s']:.1f} s), and said {back['told_that_there_is_no_frame']} times "
+            "that there was no frame.\n"
+        )
+    if "soak" in document:
+        soak = document["soak"]
+        lines.append(
+            f"In {soak['minutes']:.0f} minutes and {soak['frames']} frames its memory grew by "
+            f"{soak['growth_mb']:.1f} MB to {soak['end_mb']:.0f} MB; it had "
+            f"{_numbers(soak['threads'])} threads and {_numbers(soak['open_files'])} open files.\n"
+        )
+    lines += [f"MISSED: {miss}\n" for miss in document["misses"]]
+    return "\n".join(lines)
+
+
+def _numbers(seen: Sequence[int]) -> str:
+    return str(seen[0]) if len(seen) == 1 else f"{min(seen)} to {max(seen)}"
+
+
 def machine(document: dict[str, Any]) -> str:
     environment = document["environment"]
     versions = ", ".join(f"{name} {own}" for name, own in environment["versions"].items())
@@ -356,6 +407,7 @@ OPTIONAL: dict[str, Callable[[dict[str, Any]], str]] = {
     "snapshot_stall": stall,
     "bulk": bulk,
     "detect": detect,
+    "live": live,
 }
 
 

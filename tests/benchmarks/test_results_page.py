@@ -45,6 +45,10 @@ def budget(what: str, seconds: float, *, ratio: float | None, accuracy: float) -
     }
 
 
+def aged(p50_ms: float, p99_ms: float) -> dict:
+    return {"p50_ms": p50_ms, "p99_ms": p99_ms, "inference_p99_ms": 201.0}
+
+
 PLANTED = {
     "faults": (
         {
@@ -110,6 +114,47 @@ PLANTED = {
             ],
         },
         ["| 24,000 pictures |", "| two processes | 2,700 | 1.80 |"],
+    ),
+    "live": (
+        {
+            "fps": 30,
+            "inference_ms": 200.0,
+            "seconds": 60.0,
+            "ages": {
+                "file": {"akitsu": aged(216, 232), "naive": {"last_ms": 50_460.0}},
+                "rtsp": {
+                    "read_only": {"p50_ms": 71.0},
+                    "akitsu": aged(255, 271),
+                    "naive": {"last_ms": 50_000.0},
+                },
+            },
+            "restarts": {
+                "rtsp": {
+                    "times": 20,
+                    "back": 19,
+                    "told_that_there_is_no_frame": 20,
+                    "median_s": 2.31,
+                    "longest_s": 4.0,
+                    "away_s": 2.0,
+                }
+            },
+            "soak": {
+                "minutes": 60.0,
+                "frames": 99,
+                "end_mb": 70.2,
+                "growth_mb": 0.1,
+                "threads": [2],
+                "open_files": [8, 9],
+            },
+            "misses": ["rtsp: too old"],
+        },
+        [
+            "| file | – | 216 ms | 232 ms | 234 ms | 50.5 s |",
+            "| rtsp | 71 ms | 255 ms | 271 ms | 234 ms | 50.0 s |",
+            "The loop came back 19 times, 2.3 s after",
+            "its memory grew by 0.1 MB to 70 MB; it had 2 threads and 8 to 9 open files.",
+            "MISSED: rtsp: too old\n",
+        ],
     ),
 }
 
