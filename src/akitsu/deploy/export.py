@@ -62,6 +62,7 @@ def export(
 
 def _write_graph(network: Network, path: Path, card: ModelCard) -> None:
     import onnx  # here: a training does not need it before its end
+    import torchvision  # noqa: F401 - the exporter knows its operations if it is there before
 
     example = torch.zeros(2, *card.input_hw, card.channels, dtype=torch.uint8)
     batch = torch.export.Dim("batch", min=1, max=4096)

@@ -1,0 +1,498 @@
+"""Faster R-CNN: a small network proposes boxes, and a second look at the same map names them.
+
+*Faster R-CNN: Towards Real-Time Object Detection with Region Proposal Networks* (Ren, He, Girshick
+and Sun, arXiv:1506.01497) on the two-stage head of *Fast R-CNN* (Girshick, arXiv:1504.08083), in
+small: a plain trunk of stride 8 or 16 learnt from scratch, no VGG-16. It is trained jointly: the
+sum of four losses, no gradient through the proposals' coordinates (section 3.2, (ii)).
+
+Unlike the paper, and like most programs since, anchors across the border of a picture take part in
+training (small pictures would lose too many), objectness is one sigmoid instead of a softmax over
+two, and of both ways to cut features out of a map RoIAlign (arXiv:1703.06870) is the default. The
+number of proposals is fixed: where fewer are left, the last ones are empty and answer nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from akitsu.models.detection.boxes import box_iou, decode, encode
+from akitsu.models.detection.detector import Detected, Detector
+from akitsu.models.registry import register
+
+SLOPE = 0.1
+"""Of the leaky ReLUs."""
+
+IGNORED, BACKGROUND, OBJECT = -1, 0, 1
+SURE, UNLIKE = 0.7, 0.3
+"""Overlap from which an anchor is an object, and below which it is none (section 3.1.2)."""
+
+OVERLAP = 0.7
+"""Of two proposals that overlap more, the worse is left out (section 3.3)."""
+
+LIKE = 0.5
+"""Overlap from which a proposal is an object (Fast R-CNN, section 2.3)."""
+
+SHIFT_UNIT = (0.1, 0.1, 0.2, 0.2)
+"""The second look's shifts are learnt in these units, so that they are about 1 (authors' code)."""
+
+ANCHORS, ANCHOR_OBJECTS = 64, 32
+ROIS, ROI_OBJECTS = 64, 16
+"""How many a picture learns from, and how many of them may be objects.
+
+The paper's 256, 128, 128 and 32 are for photographs with 20,000 anchors; where a picture has 200,
+they would drown the objects in background."""
+
+SHARPNESS = 1 / 9
+"""Where the proposer's smooth L1 loss turns from a square to a line (authors' code: sigma 3)."""
+
+LEAST_SIDE = 2.0
+"""Pixels; what is narrower or lower is not proposed (16 in the paper's enlarged pictures)."""
+
+CANDIDATES, DETECTIONS = 400, 100
+"""How many boxes enter the suppression, and how many answers leave the network."""
+
+RoI = Literal["align", "pool"]
+
+
+def anchors(
+    size_hw: tuple[int, int], stride: int, scales: Sequence[float], ratios: Sequence[float]
+) -> Tensor:
+    """Boxes of a few shapes around the middle of every cell.
+
+    Args:
+        size_hw: Rows and columns of the map.
+        stride: Pixels per cell, the side of the base anchor.
+        scales: How many times the base anchor, for each ratio.
+        ratios: Height over width; the sides of the base are rounded to whole pixels, as in the
+            authors' code.
+
+    Returns:
+        (N, 4) XYXY in pixels: row by row, cell by cell, ratio by ratio, scale by scale.
+
+    Example:
+        >>> anchors((1, 1), 16, scales=(8,), ratios=(0.5, 1))
+        tensor([[-84., -40., 100.,  56.],
+                [-56., -56.,  72.,  72.]])
+    """
+    shapes = []
+    for ratio in ratios:
+        width = round(math.sqrt(stride**2 / ratio))
+        height = round(width * ratio)
+        shapes += [(width * scale, height * scale) for scale in scales]
+    half = torch.tensor(shapes, dtype=torch.float32) / 2
+    rows, columns = ((torch.arange(cells) + 0.5) * stride for cells in size_hw)
+    y, x = torch.meshgrid(rows, columns, indexing="ij")
+    middles = torch.stack([x, y], -1).view(-1, 1, 2)
+    return torch.cat([middles - half, middles + half], -1).view(-1, 4)
+
+
+class Proposer(nn.Module):
+    """The region proposal network: at each cell, how likely each anchor is an object, and where.
+
+    Args:
+        channels: Of the map.
+        stride: Pixels per cell.
+        scales, ratios: Of the anchors.
+    """
+
+    def __init__(
+        self, channels: int, stride: int, scales: Sequence[float], ratios: Sequence[float]
+    ) -> None:
+        super().__init__()
+        self.stride, self.scales, self.ratios = stride, tuple(scales), tuple(ratios)
+        shapes = len(self.scales) * len(self.ratios)
+        self.slide = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1), nn.ReLU())
+        self.objectness = _started(nn.Conv2d(channels, shapes, 1), 0.01)
+        self.shift = _started(nn.Conv2d(channels, 4 * shapes, 1), 0.01)
+
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, C, h, w) to objectness logits (B, N) and shifts (B, N, 4), in the anchors' order."""
+        slid = self.slide(features)
+        # Not len(): it would fix the number of pictures in the graph of a model file.
+        objectness = self.objectness(slid).permute(0, 2, 3, 1).flatten(1)
+        shifts = self.shift(slid).permute(0, 2, 3, 1).reshape(features.shape[0], -1, 4)
+        return objectness.float(), shifts.float()
+
+    def anchors(self, features: Tensor) -> Tensor:
+        """(N, 4): those of a map of this size."""
+        height, width = features.shape[-2:]
+        return anchors((height, width), self.stride, self.scales, self.ratios).to(features.device)
+
+
+def propose(
+    objectness: Tensor, shifts: Tensor, at: Tensor, *, size_hw: tuple[int, int], n: int
+) -> tuple[Tensor, Tensor]:
+    """The best shifted anchors that do not lie on each other.
+
+    Args:
+        objectness: (B, N) logits.
+        shifts: (B, N, 4).
+        at: (N, 4) the anchors.
+        size_hw: Rows and columns of the pictures; boxes are cut off there.
+        n: M: how many.
+
+    Returns:
+        boxes (B, M, 4) XYXY, best first, and (B, M) whether there is an M-th one.
+    """
+    scores, best = objectness.sigmoid().topk(min(CANDIDATES, objectness.shape[1]), 1)
+    shifts = shifts.gather(1, best[..., None].expand(-1, -1, 4))
+    boxes = clipped(decode(shifts, at[best]), size_hw)
+    wide = (boxes[..., 2:] - boxes[..., :2] >= LEAST_SIDE).all(-1)
+    scores = torch.where(wide & apart(boxes, scores * wide, size_hw=size_hw), scores, -1.0)
+    scores, best = scores.topk(min(n, scores.shape[1]), 1)
+    return boxes.gather(1, best[..., None].expand(-1, -1, 4)), scores >= 0
+
+
+def apart(boxes: Tensor, scores: Tensor, *, size_hw: tuple[int, int]) -> Tensor:
+    """(B, N, 4) and (B, N) to (B, N): which boxes have no better one of their picture upon them."""
+    from torchvision.ops import nms  # here: who trains a classifier does without
+
+    if not torch.compiler.is_compiling():
+        pairs = zip(boxes, scores, strict=True)
+        return torch.stack([_marked(nms(box, score, OVERLAP), score) for box, score in pairs])
+    # A graph has no loop over pictures: one call for all of them, side by side, none touching.
+    places = torch.arange(boxes.shape[0], device=boxes.device).view(-1, 1, 1) * (max(size_hw) + 1)
+    flat = scores.flatten()
+    return _marked(nms((boxes + places).flatten(0, 1), flat, OVERLAP), flat).view_as(scores)
+
+
+def _marked(indices: Tensor, like: Tensor) -> Tensor:
+    """(M,) to (N,): true at the indices."""
+    return torch.zeros_like(like).scatter(0, indices, torch.ones_like(indices).to(like)) > 0
+
+
+def clipped(boxes: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """(..., 4) XYXY, cut off at the border of the picture."""
+    height, width = size_hw
+    low, most = boxes.new_zeros(4), boxes.new_tensor([width, height, width, height])
+    return torch.minimum(torch.maximum(boxes, low), most)
+
+
+def proposer_targets(at: Tensor, boxes: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """What each anchor should say (section 3.1.2).
+
+    Args:
+        at: (N, 4) the anchors.
+        boxes: (B, T, 4) XYXY in pixels.
+        labels: (B, T), -1 where there is no T-th box.
+
+    Returns:
+        kinds (B, N): `OBJECT`, `BACKGROUND` or `IGNORED`; owners (B, N): the box that it overlaps
+        most, for its shift.
+    """
+    overlap = box_iou(at, boxes).masked_fill((labels < 0)[:, None], 0)
+    most, owners = overlap.max(-1)
+    kinds = torch.full_like(owners, IGNORED)
+    kinds[most < UNLIKE] = BACKGROUND
+    # After the line above: a box that no anchor fits still has its best ones, ties included.
+    best_of_a_box = (overlap == overlap.amax(1, keepdim=True)) & (overlap > 0)
+    kinds[best_of_a_box.any(-1) | (most >= SURE)] = OBJECT
+    return kinds, owners
+
+
+def some(of: Tensor, n: int | Tensor) -> Tensor:
+    """(B, N) true or false to the same with at most n true in a row, drawn at random.
+
+    Args:
+        of: Among these.
+        n: One number, or (B, 1).
+    """
+    keys = torch.rand(of.shape, device=of.device) * of
+    rank = keys.argsort(1, descending=True).argsort(1)
+    return of & (rank < n)
+
+
+def sampled(objects: Tensor, background: Tensor, *, n: int, most: int) -> tuple[Tensor, Tensor]:
+    """(B, N) each to the same: at most `most` objects, filled with background up to n."""
+    chosen = some(objects, most)
+    return chosen, some(background, n - chosen.sum(1, keepdim=True))
+
+
+class RoIHead(nn.Module):
+    """The second look: features cut out by a box say what is in it and how to move it.
+
+    Args:
+        channels: Of the map.
+        classes: K; the background is one more.
+        stride: Pixels per cell.
+        roi: How features are cut out.
+        bins: Rows and columns of what is cut out.
+        hidden: Width of the two dense layers.
+    """
+
+    def __init__(
+        self, channels: int, classes: int, stride: int, *, roi: RoI, bins: int, hidden: int
+    ) -> None:
+        super().__init__()
+        self.stride, self.roi, self.bins = stride, roi, bins
+        self.dense = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(channels * bins**2, hidden), nn.ReLU(),
+            nn.Linear(hidden, hidden), nn.ReLU(),
+        )  # fmt: skip
+        self.score = _started(nn.Linear(hidden, classes + 1), 0.01)
+        self.shift = _started(nn.Linear(hidden, 4 * classes), 0.001)
+
+    def forward(self, features: Tensor, rois: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Look at R boxes.
+
+        Args:
+            features: (B, C, h, w).
+            rois: (R, 4) XYXY in pixels.
+            pictures: (R,) which of the B pictures each lies in.
+
+        Returns:
+            Logits (R, 1 + K), the background first, and shifts (R, K, 4) in `SHIFT_UNIT`.
+        """
+        cut = cut_out(features, rois, pictures, roi=self.roi, bins=self.bins, stride=self.stride)
+        dense = self.dense(cut)
+        return self.score(dense).float(), self.shift(dense).float().view(rois.shape[0], -1, 4)
+
+
+def _started(layer: nn.Conv2d | nn.Linear, deviation: float) -> nn.Module:
+    """Small normal weights and no bias at first (section 3.1.3)."""
+    nn.init.normal_(layer.weight, std=deviation)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def cut_out(
+    features: Tensor, rois: Tensor, pictures: Tensor, *, roi: RoI, bins: int, stride: int
+) -> Tensor:
+    """(B, C, h, w) to (R, C, bins, bins), as `akitsu.models.detection.roi` does it, but fast."""
+    from torchvision.ops import roi_align, roi_pool  # here: who trains a classifier does without
+
+    located = torch.cat([pictures[:, None].to(rois), rois], 1)
+    if roi == "pool":
+        pooled: Tensor = roi_pool(features, located, bins, 1 / stride)
+        return pooled
+    cut: Tensor = roi_align(features, located, bins, 1 / stride, sampling_ratio=2, aligned=True)
+    return cut
+
+
+class FasterRCNN(Detector):
+    """Trunk, proposer and second look.
+
+    Args:
+        trunk: (B, C, H, W) to the map (B, channels, H / stride, W / stride), sides rounded up.
+        proposer: Of that map.
+        head: Of that map.
+        proposals: M: how many boxes a picture are looked at; may be changed at any time.
+    """
+
+    def __init__(
+        self, trunk: nn.Module, proposer: Proposer, head: RoIHead, *, proposals: int
+    ) -> None:
+        super().__init__()
+        self.trunk, self.proposer, self.head = trunk, proposer, head
+        self.proposals = proposals
+
+    def raw(self, images: Tensor) -> tuple[Tensor, ...]:
+        """The first look.
+
+        Args:
+            images: (B, C, H, W) normalised pictures.
+
+        Returns:
+            The map (B, C', h, w); objectness logits (B, N) and shifts (B, N, 4) of the anchors;
+            proposals (B, M, 4) XYXY in pixels, best first, and (B, M) which of them there are.
+        """
+        features = self.trunk(images)
+        objectness, shifts = self.proposer(features)
+        size_hw = (images.shape[-2], images.shape[-1])
+        at = self.proposer.anchors(features)
+        with torch.no_grad():
+            proposals, real = propose(objectness, shifts, at, size_hw=size_hw, n=self.proposals)
+        return features, objectness, shifts, proposals, real
+
+    def losses(self, raw: tuple[Tensor, ...], boxes: Tensor, labels: Tensor) -> dict[str, Tensor]:
+        """`loss` is the sum of the proposer's two losses and those of the second look."""
+        features, objectness, shifts, proposals, real = raw
+        # One more that is no box: a batch without boxes needs no branch of its own.
+        boxes, labels = F.pad(boxes, (0, 0, 0, 1)), F.pad(labels, (0, 1), value=-1)
+        first = proposer_losses(
+            objectness, shifts, self.proposer.anchors(features), boxes=boxes, labels=labels
+        )
+        looked_at = rois(proposals, real > 0, boxes=boxes, labels=labels)
+        second = self.second_losses(features, looked_at)
+        return {"loss": sum_of(first | second), **first, **second}
+
+    def second_losses(self, features: Tensor, looked_at: RoIs) -> dict[str, Tensor]:
+        """Of names and boxes, each over the number of RoIs."""
+        logits, moves = self.head(features, looked_at.boxes, looked_at.pictures)
+        count = max(len(logits), 1)
+        is_object = looked_at.classes > 0
+        of_class = moves[is_object, looked_at.classes[is_object] - 1]
+        wanted = encode(looked_at.owners[is_object], looked_at.boxes[is_object])
+        wanted = wanted / wanted.new_tensor(SHIFT_UNIT)
+        return {
+            "score": F.cross_entropy(logits, looked_at.classes, reduction="sum") / count,
+            "box": F.smooth_l1_loss(of_class, wanted, reduction="sum") / count,
+        }
+
+    def decode(self, images: Tensor) -> Detected:
+        """The best names of all proposals.
+
+        Args:
+            images: (B, C, H, W) normalised pictures.
+
+        Returns:
+            boxes (B, M', 4) XYXY in input pixels, scores (B, M') falling, labels (B, M') int64; a
+            proposal may stand there once for each class.
+        """
+        features, _, _, proposals, real = self.raw(images)
+        pictures, each = proposals.shape[:2]
+        owners = torch.arange(pictures, device=images.device)[:, None].expand(-1, each).flatten()
+        logits, moves = self.head(features, proposals.flatten(0, 1), owners)
+        moves = moves.view(pictures, each, -1, 4) * moves.new_tensor(SHIFT_UNIT)
+        size_hw = (images.shape[-2], images.shape[-1])
+        boxes = clipped(decode(moves, proposals[:, :, None]), size_hw).flatten(1, 2)
+        named = logits.softmax(-1)[:, 1:].reshape(pictures, each, -1) * real[..., None]
+        classes = named.shape[-1]
+        scores, best = named.flatten(1).topk(min(DETECTIONS, each * classes), 1)
+        return boxes.gather(1, best[..., None].expand(-1, -1, 4)), scores, best % classes
+
+
+def proposer_losses(
+    objectness: Tensor, shifts: Tensor, at: Tensor, *, boxes: Tensor, labels: Tensor
+) -> dict[str, Tensor]:
+    """Of the first look, each over the number of anchors that learn (equation 1).
+
+    Args:
+        objectness: (B, N) logits.
+        shifts: (B, N, 4).
+        at: (N, 4) the anchors.
+        boxes, labels: (B, T, 4) and (B, T), T at least 1.
+    """
+    kinds, owners = proposer_targets(at, boxes, labels)
+    objects, background = sampled(
+        kinds == OBJECT, kinds == BACKGROUND, n=ANCHORS, most=ANCHOR_OBJECTS
+    )
+    learns = objects | background
+    picture, place = objects.nonzero(as_tuple=True)
+    wanted = encode(boxes[picture, owners[picture, place]], at[place])
+    count = learns.sum().clamp(min=1)
+    said, true = objectness[learns], objects[learns].to(objectness)
+    off = F.smooth_l1_loss(shifts[objects], wanted, reduction="sum", beta=SHARPNESS)
+    return {
+        "proposal_score": F.binary_cross_entropy_with_logits(said, true, reduction="sum") / count,
+        "proposal_box": off / count,
+    }
+
+
+class RoIs(NamedTuple):
+    """What the second look learns from.
+
+    Attributes:
+        boxes: (R, 4) XYXY in pixels.
+        pictures: (R,) which of the B pictures each lies in.
+        classes: (R,) 0 for background, else the object's label + 1.
+        owners: (R, 4) the object's box; of no meaning for background.
+        numbers: (R,) which of the picture's T boxes that is.
+    """
+
+    boxes: Tensor
+    pictures: Tensor
+    classes: Tensor
+    owners: Tensor
+    numbers: Tensor
+
+
+def rois(proposals: Tensor, real: Tensor, *, boxes: Tensor, labels: Tensor) -> RoIs:
+    """A sample of the proposals and of the true boxes themselves (Fast R-CNN, section 2.3).
+
+    Args:
+        proposals: (B, M, 4) XYXY in pixels.
+        real: (B, M) which of them there are.
+        boxes, labels: (B, T, 4) and (B, T), T at least 1.
+    """
+    # The true boxes beside the proposals: an untrained proposer hits nothing to learn from.
+    around, real = torch.cat([proposals, boxes], 1), torch.cat([real, labels >= 0], 1)
+    most, numbers = box_iou(around, boxes).masked_fill((labels < 0)[:, None], 0).max(-1)
+    objects, background = sampled(
+        real & (most >= LIKE), real & (most < LIKE), n=ROIS, most=ROI_OBJECTS
+    )
+    pictures, places = (objects | background).nonzero(as_tuple=True)
+    numbers = numbers[pictures, places]
+    return RoIs(
+        around[pictures, places],
+        pictures,
+        (labels[pictures, numbers] + 1) * objects[pictures, places],
+        boxes[pictures, numbers],
+        numbers,
+    )
+
+
+def sum_of(losses: dict[str, Tensor]) -> Tensor:
+    """All of them, added up."""
+    return torch.stack(list(losses.values())).sum()
+
+
+def plain_trunk(in_channels: int, widths: Sequence[int], depth: int) -> nn.Sequential:
+    """3 x 3 convolutions: one of each width that halves the map, then `depth` of the last width."""
+    before, layers = in_channels, []
+    for width, stride in [(width, 2) for width in widths] + [(widths[-1], 1)] * depth:
+        layers += [
+            nn.Conv2d(before, width, 3, stride, padding=1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.LeakyReLU(SLOPE),
+        ]
+        before = width
+    return nn.Sequential(*layers)
+
+
+def small_faster_rcnn(
+    classes: int,
+    in_channels: int,
+    *,
+    widths: Sequence[int],
+    depth: int,
+    scales: Sequence[float],
+    ratios: Sequence[float],
+    proposals: int,
+    bins: int = 4,
+    hidden: int = 128,
+    roi: RoI = "align",
+) -> FasterRCNN:
+    """The registered network, with RoIPool if need be (which has no form in a model file)."""
+    stride, channels = 2 ** len(widths), widths[-1]
+    return FasterRCNN(
+        plain_trunk(in_channels, widths, depth),
+        Proposer(channels, stride, scales, ratios),
+        RoIHead(channels, classes, stride, roi=roi, bins=bins, hidden=hidden),
+        proposals=proposals,
+    )
+
+
+@register("faster-rcnn-small", task="detection", paper="arXiv:1506.01497", year=2015)
+def faster_rcnn_small(
+    classes: int,
+    in_channels: int = 3,
+    widths: tuple[int, ...] = (16, 32, 64),
+    depth: int = 2,
+    scales: tuple[float, ...] = (1.25, 2.5, 5, 10),
+    ratios: tuple[float, ...] = (0.5, 1, 2),
+    proposals: int = 50,
+) -> nn.Module:
+    """Faster R-CNN with RoIAlign on a plain trunk: (B, C, H, W) to what its two looks see.
+
+    Each of `widths` halves the map, so that three make a stride of 8; `depth` more convolutions
+    follow. `scales` are those of the anchors in strides, `ratios` their heights over widths, and
+    `proposals` how many boxes a picture have a second look. 288,284 parameters at C=3, K=3.
+    """
+    return small_faster_rcnn(
+        classes,
+        in_channels,
+        widths=widths,
+        depth=depth,
+        scales=scales,
+        ratios=ratios,
+        proposals=proposals,
+    )
