@@ -16,7 +16,7 @@ from akitsu.runtime.recognizer import Recognizer
 from akitsu.runtime.sources import open_source
 from akitsu.verbs.watch import watch
 
-from ..runtime import onnx_files
+from ..runtime import bag_files, onnx_files
 
 
 @pytest.fixture(autouse=True)
@@ -152,6 +152,19 @@ def test_it_ends_after_so_many_frames(models, folder):
     result = run(models["detection"], "--source", folder, "--headless", "--frames", 2)
 
     assert len(result.stdout.splitlines()) == 2
+
+
+def test_a_bag_is_a_source_and_says_when_a_frame_was_taken(models, tmp_path):
+    """Of two topics the one that is asked for; the latency is that of today's recognition."""
+    store = bag_files.ROS1
+    left, right = ([bag_files.grey(store, 1, bag_files.START_NS)] * n for n in (2, 3))
+    path = bag_files.write(tmp_path / "drive.bag", {"/left": left, "/right": right})
+
+    result = run(models["detection"], "--source", path, "--json", "--topic", "/left")
+
+    documents = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [one["captured_at"] for one in documents] == [bag_files.START_NS / 1e9] * 2
+    assert all(one["latency_ms"] < 1e6 for one in documents)
 
 
 def test_a_threshold_leaves_the_less_certain_out(models, folder):

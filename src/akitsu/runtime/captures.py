@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,18 @@ class Capture(Protocol):
     def release(self) -> None:
         """Give the device, the connection or the file back."""
         ...
+
+
+@runtime_checkable
+class TimedCapture(Capture, Protocol):
+    """A `Capture` of a recording that says when each picture was taken."""
+
+    recorded_at_s: float
+
+
+def recorded_at_s(capture: Capture) -> float | None:
+    """When the picture read last was taken, in seconds since 1970; None where nobody says so."""
+    return capture.recorded_at_s if isinstance(capture, TimedCapture) else None
 
 
 class OpenCvCapture:

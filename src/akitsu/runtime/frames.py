@@ -25,6 +25,8 @@ class Frame:
         image: (H, W, 3) RGB uint8.
         index: Counted from 0 as the source took them; what was dropped leaves a gap.
         captured_at_s: When it was taken or read, in seconds since 1970 (`time.time`).
+        recorded_at_s: When it was taken, in seconds since 1970, where a recording says so (a bag);
+            `captured_at_s` is then when it was played.
         name: The file's name, or "frame 12" for a camera, stream or video.
     """
 
@@ -32,6 +34,7 @@ class Frame:
     index: int
     captured_at_s: float
     name: str
+    recorded_at_s: float | None = None
 
 
 @dataclass(frozen=True)

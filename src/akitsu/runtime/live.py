@@ -54,7 +54,11 @@ class Seen:
         return {
             "state": self.state,
             "frame": self.frame.index,
-            "captured_at": self.frame.captured_at_s,
+            "captured_at": (
+                self.frame.captured_at_s
+                if self.frame.recorded_at_s is None
+                else self.frame.recorded_at_s
+            ),
             "latency_ms": round(self.latency_ms, 2),
             "dropped": self.dropped,
             "objects": self.objects,

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akitsu.errors import SourceError
-from akitsu.runtime.captures import Capture
+from akitsu.runtime.captures import Capture, recorded_at_s
 from akitsu.runtime.frames import Absence, Frame, tells_nothing
 
 FIRST_WAIT_S = 0.5
@@ -197,12 +197,18 @@ class NewestFrames:
             return
         self._fps = capture.fps
         started_s, period_s = time.monotonic(), 1 / (self._fps or 25.0)
+        first_s: float | None = None
         try:
             while not self._closing.is_set() and (image := capture.read()) is not None:
+                recorded_s = recorded_at_s(capture)
                 if self._ends:
-                    self._closing.wait(started_s + self._taken * period_s - time.monotonic())
+                    played_s = self._taken * period_s
+                    if recorded_s is not None:
+                        first_s = recorded_s if first_s is None else first_s
+                        played_s = recorded_s - first_s
+                    self._closing.wait(started_s + played_s - time.monotonic())
                 name = f"frame {self._taken}"
-                self._put(Frame(image, self._taken, time.time(), name))
+                self._put(Frame(image, self._taken, time.time(), name, recorded_s))
         finally:
             capture.release()
 

@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from akitsu.errors import DataError, SourceError
-from akitsu.runtime.captures import Capture, open_camera, open_stream, open_video
+from akitsu.runtime.bags import BagCapture, is_bag
+from akitsu.runtime.captures import (
+    Capture,
+    open_camera,
+    open_stream,
+    open_video,
+    recorded_at_s,
+)
 from akitsu.runtime.frames import Absence, Frame
 from akitsu.runtime.newest import STALE_AFTER_S, NewestFrames, State
 from akitsu.runtime.pictures import PICTURE_SUFFIXES, list_pictures, read_picture
@@ -62,23 +69,29 @@ def open_source(
     realtime: bool = False,
     timeout_s: float | None = None,
     stale_after_s: float = STALE_AFTER_S,
+    topic: str | None = None,
 ) -> Source:
     """Open whatever is named.
 
     Args:
         text_or_path: A camera's number ("0") or device file, an http, https, rtsp or rtsps
-            address, a video file, a folder of pictures, or one picture.
+            address, a video file, a bag of ROS or an MCAP file, a folder of pictures, or one
+            picture.
         realtime: Play a video at its own pace and drop what comes too fast, as a camera does.
             Without it every frame of a file is handed over, in order.
         timeout_s: A camera or stream without a frame for so long is given up. None: if a first one
             does not come for ten seconds; one that has given frames is waited for.
         stale_after_s: Of a camera or stream: so many seconds without a frame are told, again and
             again.
+        topic: Of a bag: which pictures. None: those of the only topic that has some.
 
     Raises:
-        SourceError: If there is no such camera, file or kind of address, a video cannot be read,
-            or a folder has no pictures.
+        MissingExtraError: If it is a bag, and the extra `ros` is not installed.
+        SourceError: If there is no such camera, file, kind of address or topic, a video or bag
+            cannot be read, or a folder has no pictures.
     """
+    if topic is not None and not is_bag(Path(text_or_path)):
+        raise SourceError("a topic belongs to a bag", where=text_or_path, do="leave it out")
     if not stale_after_s > 0:
         what = f"frames cannot be stale after {stale_after_s:g} s"
         raise SourceError(what, do="give stale_after_s a number of seconds above 0")
@@ -89,7 +102,7 @@ def open_source(
     if isinstance(text_or_path, str) and is_url(text):
         check_scheme(text)
         return live.frames(partial(open_stream, text), name=masked(text))
-    return _file(Path(text_or_path), live, realtime=realtime)
+    return _file(Path(text_or_path), live, realtime=realtime, topic=topic)
 
 
 @dataclass(frozen=True)
@@ -170,7 +183,8 @@ class Video:
                 if index == 0:
                     raise _unreadable(self._path)
                 return
-            yield Frame(image, index, time.time(), f"frame {index}")
+            at_s = recorded_at_s(self._capture)
+            yield Frame(image, index, time.time(), f"frame {index}", at_s)
 
     def moments(self) -> Iterator[Frame]:
         """The same: every one is there when it is asked for."""
@@ -210,8 +224,10 @@ def _cameras_here() -> str:
     return f"cameras here: {', '.join(map(str, cameras))}" if cameras else "no camera is here"
 
 
-def _file(path: Path, live: _Live, *, realtime: bool) -> Source:
+def _file(path: Path, live: _Live, *, realtime: bool, topic: str | None) -> Source:
     try:
+        if path.exists() and is_bag(path):
+            return _played(path, BagCapture(path, topic=topic), live, realtime=realtime)
         if path.is_dir():
             return _folder(path)
         if path.is_char_device():
@@ -228,6 +244,10 @@ def _file(path: Path, live: _Live, *, realtime: bool) -> Source:
     capture = open_video(path)
     if capture is None:
         raise _unreadable(path)
+    return _played(path, capture, live, realtime=realtime)
+
+
+def _played(path: Path, capture: Capture, live: _Live, *, realtime: bool) -> Source:
     if not realtime:
         return Video(path, capture)
     ready = [capture]

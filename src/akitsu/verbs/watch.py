@@ -43,8 +43,11 @@ def watch(
         ),
     ],
     source: Annotated[
-        str, typer.Option(help="Camera number, URL, video, folder of pictures, or picture.")
+        str, typer.Option(help="Camera number, URL, video, bag, folder of pictures, or picture.")
     ] = "0",
+    topic: Annotated[
+        str | None, typer.Option(help="Of a ROS bag or MCAP file: which topic's pictures.")
+    ] = None,
     class_: Annotated[
         str | None, typer.Option("--class", metavar="NAME", help="Look for this class alone.")
     ] = None,
@@ -118,7 +121,9 @@ def watch(
     tally = _Tally()
     tracker = tracker_for(recognizer.card, score_threshold=score_threshold) if track else None
     with ExitStack() as stack:
-        opened = stack.enter_context(open_source(source, realtime=realtime, timeout_s=timeout_s))
+        opened = stack.enter_context(
+            open_source(source, realtime=realtime, timeout_s=timeout_s, topic=topic)
+        )
         page = None
         if serve is not None:
             page = _page(
