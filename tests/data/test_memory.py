@@ -262,3 +262,47 @@ def test_without_augmentation_the_pictures_are_as_they_were():
     assert result.masks.dtype == torch.int64
     assert torch.equal(result.images, images.float())
     assert torch.equal(result.masks, masks.long())
+
+
+@pytest.mark.parametrize("side", [20, 60])
+def test_a_batch_shown_at_another_size_is_the_whole_picture_with_its_boxes(side):
+    """Black and white halves: the edge lies in the middle at every size."""
+    image = picture(40, 40, level=0)
+    image[:, 20:] = 255
+    pictures = load(
+        Sample(image, "p", boxes=np.array([[20, 4, 40, 36]], np.float32), labels=np.array([1]))
+    )
+
+    batch = memory.augmented(
+        pictures.batch(torch.tensor([0])), Augmentation(), size_hw=(40, 40), pad_value=114,
+        chance=Chance(torch.Generator(), 1), shown_hw=(side, side),
+    )  # fmt: skip
+
+    assert batch.images.shape == (1, 3, side, side)
+    inner = batch.images[..., 1:-1, 1:-1]  # the outermost pixels mix with the grey around
+    assert (inner[..., : side // 2 - 2].abs() < 0.01).all()
+    assert ((inner[..., side // 2 :] - 255).abs() < 0.01).all()
+    assert batch.boxes[0, 0].tolist() == pytest.approx([side / 2, side / 10, side, side * 0.9])
+    assert batch.labels.tolist() == [[1]]
+
+
+def test_a_batch_shown_at_another_size_has_the_chance_of_its_own():
+    pictures, moves = (
+        load(with_boxes([[4, 4, 12, 12]], [0])),
+        Augmentation(shift=0.2, scale=(0.9, 1.2)),
+    )
+
+    own, shown = (
+        memory.augmented(
+            pictures.batch(torch.tensor([0])),
+            moves,
+            size_hw=(40, 40),
+            pad_value=114,
+            chance=Chance(torch.Generator().manual_seed(3), 1),
+            shown_hw=shown_hw,
+        )
+        for shown_hw in (None, (80, 120))
+    )
+
+    ratio = torch.tensor([3, 2, 3, 2])
+    torch.testing.assert_close(shown.boxes, own.boxes * ratio)

@@ -202,3 +202,12 @@ def test_a_fault_in_a_worker_is_no_mistake_of_the_user():
 
     with pytest.raises(ZeroDivisionError):
         next(batches)
+
+
+def test_a_size_stays_for_some_iterations_and_all_sizes_come():
+    batches = indices_of(6, 2)
+    drawn = [batches.plan(iteration).one_of(5, every=10) for iteration in range(1000)]
+
+    assert all(len(set(drawn[first : first + 10])) == 1 for first in range(0, 1000, 10))
+    assert min(drawn.count(size) for size in range(5)) > 100
+    assert drawn != [indices_of(6, 2, seed=4).plan(i).one_of(5, every=10) for i in range(1000)]

@@ -95,3 +95,30 @@ def test_datasets_reads_well_on_a_terminal(capsys):
 
     shown = capsys.readouterr().out
     assert all(name in shown for name in readers())
+
+
+def test_anchors_are_printed_as_a_recipe_wants_them_and_with_their_overlap(tmp_path, capsys):
+    """Two shapes, and an input of which cells are 13 times as many, or 3."""
+    boxes = [("dog", (1, 1, 10, 10)), ("dog", (1, 1, 16, 5))]
+    write_voc(tmp_path, {"a": boxes, "b": boxes})
+    command = ["doctor", str(tmp_path), "--anchors", "2", "--stride", "8"]
+
+    assert run([*command, "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out)
+    assert run([*command, "--input-hw", "96", "96"]) == 0
+
+    assert set(printed) == {"anchors", "mean_iou"}
+    assert printed["mean_iou"] == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("anchors: [[")
+    assert "in cells of 8 pixels; mean IoU with the boxes: 1.000" in lines[1]
+    ratio = printed["anchors"][0][0] / json.loads(lines[0].removeprefix("anchors: "))[0][0]
+    assert ratio == pytest.approx(416 / 96, rel=0.01)
+
+
+def test_more_anchors_than_shapes_are_a_sentence(tmp_path, capsys):
+    write_voc(tmp_path, {"a": [DOG]})
+
+    assert run(["doctor", str(tmp_path), "--anchors", "5"]) == 2
+
+    assert "1 different shapes of boxes do not make 5 anchors" in capsys.readouterr().err

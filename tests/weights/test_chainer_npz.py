@@ -98,6 +98,39 @@ def test_the_segmenter_is_imported_with_the_names_that_are_given(tmp_path):
     assert imported.model(torch.zeros(1, 3, 32, 40)).shape == (1, 4, 32, 40)
 
 
+TINY_YOLO = {
+    f"c{2 * number + 1}": (16 * 2**number, 3 if number == 0 else 8 * 2**number, 3, 3)
+    for number in range(6)
+} | {"c13": (1024, 512, 3, 3), "c14": (1024, 1024, 3, 3), "c15": (1024, 1024, 3, 3)}
+
+
+def test_tiny_yolo_of_2015_answers_as_in_chainer(tmp_path):
+    """YOLOtiny.npz of the source notes, for a picture of one cell; it wants pixels from -1 to 1."""
+    dense = {"l16": (256, 1024), "l17": (4096, 256), "l19": (30, 4096)}
+    file = arrays(TINY_YOLO | dense)
+    file = {key: 0.1 * value if key.endswith("/W") else value for key, value in file.items()}
+    path = saved(tmp_path / "YOLOtiny.npz", file)
+
+    imported = find_importer(path).load(path, Said(input_hw=(64, 64)))
+
+    given = {key: torch.from_numpy(value) for key, value in file.items()}
+    h = images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    for name in TINY_YOLO:
+        h = F.leaky_relu(F.conv2d(h, given[f"{name}/W"], given[f"{name}/b"], padding=1), 0.1)
+        h = F.max_pool2d(h, 2) if int(name[1:]) < 13 else h
+    h = h.flatten(1)
+    for name in ("l16", "l17"):
+        h = F.leaky_relu(F.linear(h, given[f"{name}/W"], given[f"{name}/b"]), 0.1)
+    wanted = F.linear(h, given["l19/W"], given["l19/b"])
+    torch.testing.assert_close(imported.model(images)[0], wanted)
+    assert (imported.name, imported.task, imported.fit) == (
+        "tiny-yolo-v1-2015", "detection", "stretch",
+    )  # fmt: skip
+    assert imported.mean == imported.std == (0.5, 0.5, 0.5)
+    assert imported.classes[14] == "person"
+    assert len(imported.classes) == 20
+
+
 def test_a_layer_that_is_not_there_is_named(tmp_path):
     file = arrays(prefix="predictor/")
     del file["predictor/conv2/b"]

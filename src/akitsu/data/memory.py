@@ -154,13 +154,17 @@ def augmented(
     size_hw: tuple[int, int],
     pad_value: float,
     chance: Chance,
+    shown_hw: tuple[int, int] | None = None,
 ) -> Batch:
     """The batch as the network shall meet it: moved, cut to `size_hw`, recoloured.
+
+    With `shown_hw` what would be seen at `size_hw` is shown at that size, in the same resampling.
 
     Boxes of which less than `augmentation.min_visibility` stays in the picture are dropped.
     """
     from_hw = (batch.images.shape[-2], batch.images.shape[-1])
-    if augmentation == Augmentation() and from_hw == size_hw:
+    shown_hw = shown_hw or size_hw
+    if augmentation == Augmentation() and from_hw == size_hw == shown_hw:
         # Nothing moves: a resampling would cost its time and give the same pixels.
         return replace(
             batch,
@@ -168,10 +172,13 @@ def augmented(
             masks=None if batch.masks is None else batch.masks.to(torch.int64),
         )
     matrices = draw_matrices(augmentation, chance, from_hw=from_hw, to_hw=size_hw)
+    if shown_hw != size_hw:
+        ratios = [size_hw[1] / shown_hw[1], size_hw[0] / shown_hw[0], 1.0]
+        matrices = matrices @ torch.diag(torch.tensor(ratios))
     grid = sampling_grid(
         matrices,
         from_hw=from_hw,
-        to_hw=size_hw,
+        to_hw=shown_hw,
         elastic_px=augmentation.elastic_px,
         chance=chance,
     )
@@ -181,7 +188,7 @@ def augmented(
     if masks is not None:
         masks = warp_masks(masks, grid)
     if boxes is not None and labels is not None:
-        moved = warp_boxes(boxes, matrices, size_hw=size_hw)
+        moved = warp_boxes(boxes, matrices, size_hw=shown_hw)
         whole = _areas(boxes) / torch.linalg.det(matrices[:, :2, :2]).abs()[:, None]
         labels = torch.where(_areas(moved) >= whole * augmentation.min_visibility, labels, -1)
         boxes = moved

@@ -48,21 +48,30 @@ DRAW_EVERY_S = 30
 
 @dataclass(frozen=True)
 class Fetcher:
-    """Makes the batch of a plan: pictures as they are stored, then augmented."""
+    """Makes the batch of a plan: pictures as they are stored, then augmented.
+
+    Of `sizes_hw` another one is drawn every `sizes_every` iterations.
+    """
 
     pictures: Pictures
     augmentation: Augmentation
     size_hw: tuple[int, int]
     pad_value: float
+    sizes_hw: tuple[tuple[int, int], ...] = ()
+    sizes_every: int = 1
 
     def __call__(self, plan: Plan) -> Batch:
         """The part of the batch that falls to this process."""
+        shown_hw = None
+        if self.sizes_hw:
+            shown_hw = self.sizes_hw[plan.one_of(len(self.sizes_hw), every=self.sizes_every)]
         return memory.augmented(
             self.pictures.batch(plan.indices),
             self.augmentation,
             size_hw=self.size_hw,
             pad_value=self.pad_value,
             chance=Chance(plan.generator(), plan.batch_size, plan.rows),
+            shown_hw=shown_hw,
         )
 
 
@@ -109,12 +118,15 @@ def make_updater(
 def _batches(recipe: Recipe, pictures: Pictures, *, fabric: Fabric) -> ShuffledBatches:
     settings = recipe.augment.model_dump()
     size_hw = settings.pop("crop_hw") or recipe.model.input_hw
+    sizes_hw, sizes_every = settings.pop("sizes_hw"), settings.pop("sizes_every")
     fetch = Fetcher(
         pictures,
         Augmentation(**settings),
         size_hw=tuple(size_hw),
         # Grey beside a picture is as the robot pads; erased and empty parts are alike then.
         pad_value=float(recipe.model.pad_value),
+        sizes_hw=tuple(map(tuple, sizes_hw)),
+        sizes_every=sizes_every,
     )
     workers = recipe.engine.workers
     if workers is None:

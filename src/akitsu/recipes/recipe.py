@@ -128,9 +128,14 @@ class ScheduleSettings(Section):
 
 
 class AugmentSettings(Section):
-    """Augmentation by the batch; the ranges are explained in `akitsu.data.augment`."""
+    """Augmentation by the batch; the ranges are explained in `akitsu.data.augment`.
+
+    `sizes_hw` are sizes of the input of which one is drawn anew every `sizes_every` iterations.
+    """
 
     crop_hw: SizeHW | None = None
+    sizes_hw: list[SizeHW] = []
+    sizes_every: int = Field(default=10, ge=1)
     flip: float = Field(default=0.0, ge=0, le=1)
     flip_vertical: float = Field(default=0.0, ge=0, le=1)
     quarter_turns: bool = False

@@ -217,6 +217,10 @@ def require_runnable(recipe: Recipe) -> None:
     if recipe.model.name != AUTO:
         registry.entry(recipe.model.name, task=recipe.task)
         registry.require_options(recipe.model.name, recipe.model.options)
+        if recipe.augment.sizes_hw and "input_hw" in registry.entry(recipe.model.name).options():
+            what = f"{recipe.model.name} takes pictures of one size alone"
+            do = "leave it out, or take another network"
+            raise RecipeError(what, where="augment.sizes_hw", do=do)
     make_task(recipe.task, recipe.loss)
     make_schedule(recipe.schedule)
     if recipe.extensions.evaluate is None and recipe.extensions.patience is not None:

@@ -29,7 +29,7 @@ Batch = Any
 STRETCH = 256
 # What a seed is for, beside the order of an epoch and the purposes in updater.py and hooks.py: the
 # streams are apart, so that another augmentation leaves the order as it was.
-AUGMENTATION = 1
+AUGMENTATION, SIZE = 1, 4
 
 
 class Plan(NamedTuple):
@@ -53,6 +53,10 @@ class Plan(NamedTuple):
         """A new generator, to draw for `batch_size` pictures and then take `rows` of it."""
         seed = mixed(self.seed, AUGMENTATION, self.iteration)
         return torch.Generator().manual_seed(seed)
+
+    def one_of(self, sizes: int, *, every: int) -> int:
+        """Which of so many sizes this batch has: the same for `every` iterations, then another."""
+        return mixed(self.seed, SIZE, self.iteration // every) % sizes
 
 
 Fetch = Callable[[Plan], Batch]

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from akitsu.data.anchors import Anchors
     from akitsu.data.formats.findings import Finding
+    from akitsu.data.formats.registry import ReaderOptions
 
 EXAMPLE = "akitsu doctor photos/ --level E"
 
@@ -39,6 +41,15 @@ def doctor(
     level: Annotated[Level, typer.Option(help="Exit with 1 from here on: E error, W warning.")] = (
         Level.W
     ),
+    anchors: Annotated[
+        int | None, typer.Option(min=1, help="Instead: so many shapes that stand for the boxes.")
+    ] = None,
+    input_hw: Annotated[
+        tuple[int, int], typer.Option(help="For --anchors: rows and columns of the input.")
+    ] = (416, 416),
+    stride: Annotated[
+        int, typer.Option(min=1, help="For --anchors: pixels of the input in a cell.")
+    ] = 32,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object a finding.")] = False,
 ) -> None:
     """List every broken picture and label before they cost a night of training."""
@@ -47,6 +58,10 @@ def doctor(
 
     names = tuple(name.strip() for name in classes.split(",")) if classes else None
     options = ReaderOptions(classes=names, ignore=ignore)
+    if anchors is not None:
+        found = _anchors(path, anchors, format, split, options, input_hw)
+        _print_anchors(found, stride, as_json=json)
+        return
     findings = _examine_with_progress(path, format=format, split=split, options=options)
     if json:
         _print_json(findings)
@@ -57,6 +72,36 @@ def doctor(
         typer.echo(f"{path}: nothing found in {count:,} picture{'s' if count != 1 else ''}.")
     counted = {Level.E: {"E"}, Level.W: {"E", "W"}}[level]
     raise typer.Exit(1 if any(finding.level in counted for finding in findings) else 0)
+
+
+def _anchors(
+    path: Path,
+    k: int,
+    format: str | None,
+    split: str | None,
+    options: ReaderOptions,
+    input_hw: tuple[int, int],
+) -> Anchors:
+    """Those of one split, by default the first: what a network learns from."""
+    from akitsu.data.anchors import cluster, sides_of
+    from akitsu.data.formats.registry import find_reader
+
+    reader = find_reader(path, format)
+    splits = reader.splits(path)
+    name = split or ("train" if "train" in splits else splits[0])
+    return cluster(sides_of(reader.read(path, name, options), input_hw=input_hw), k)
+
+
+def _print_anchors(found: Anchors, stride: int, *, as_json: bool) -> None:
+    from json import dumps
+
+    pairs = [[round(float(side) / stride, 3) for side in pair] for pair in found.sides]
+    if as_json:
+        typer.echo(dumps({"anchors": pairs, "mean_iou": found.mean_iou}))
+        return
+    typer.echo(f"anchors: {pairs}")
+    typer.echo(f"width and height in cells of {stride} pixels; mean IoU with the boxes:"
+               f" {found.mean_iou:.3f}")  # fmt: skip
 
 
 def _examine_with_progress(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,9 +32,46 @@ SQUEEZENET_FCN = (
     | {"score_pool1": "score1", "score_pool4": "score4", "score_pool9": "score9"}
     | {"upsample_pool4": "up4", "upsample_pool9": "up9", "add_layer": "mix", "upsample_final": "up"}
 )
-LAYERS = {"digit-cnn": DIGIT_CNN, "squeezenet-fcn": SQUEEZENET_FCN}
-INPUTS_HW = {"digit-cnn": (28, 28), "squeezenet-fcn": (272, 360)}
-TASKS = {"digit-cnn": "classification", "squeezenet-fcn": "segmentation"}
+# YOLOtiny.model, by the names of the converter that the source notes used.
+TINY_YOLO = {f"c{2 * number + 1}": f"body.{3 * number}" for number in range(6)} | {
+    "c13": "body.18",
+    "c14": "body.20",
+    "c15": "body.22",
+    "l16": "body.25",
+    "l17": "body.27",
+    "l19": "body.29",
+}
+LAYERS = {
+    "digit-cnn": DIGIT_CNN,
+    "squeezenet-fcn": SQUEEZENET_FCN,
+    "tiny-yolo-v1-2015": TINY_YOLO,
+}
+
+
+@dataclass(frozen=True)
+class Input:
+    """How the source notes bring a picture into a network, and what for.
+
+    Attributes:
+        task: Its question.
+        size_hw: Rows and columns.
+        mean, std: Of every channel, on the scale 0-1.
+        fit: As in a model card.
+    """
+
+    task: str
+    size_hw: tuple[int, int]
+    mean: float = 0.0
+    std: float = 1.0
+    fit: str = "letterbox"
+
+
+INPUTS = {
+    "digit-cnn": Input("classification", (28, 28)),
+    "squeezenet-fcn": Input("segmentation", (272, 360)),
+    # From -1 to 1, and squeezed to a square.
+    "tiny-yolo-v1-2015": Input("detection", (448, 448), mean=0.5, std=0.5, fit="stretch"),
+}
 
 LARGEST = 2**30
 """Bytes of all arrays unpacked: more is none of these networks, but would fill the memory."""
@@ -44,7 +82,8 @@ def read(path: Path, model: str | None = None) -> tuple[str, dict[str, Tensor]]:
 
     Args:
         path: The file, whatever its name ends in.
-        model: "digit-cnn" or "squeezenet-fcn"; None looks which one's layers are there.
+        model: "digit-cnn", "squeezenet-fcn" or "tiny-yolo-v1-2015"; None looks which one's layers
+            are there.
 
     Returns:
         The network's name in the registry, and its tensors.
@@ -77,7 +116,7 @@ class ChainerNpz(Importer):
     """A file of `chainer.serializers.save_npz`."""
 
     name = "chainer-npz"
-    describe = "a file of Chainer's save_npz, of digit-cnn or squeezenet-fcn"
+    describe = "a file of Chainer's save_npz, of digit-cnn, squeezenet-fcn or Tiny YOLO"
 
     def recognises(self, path: Path) -> bool:
         """Whether it is a zip of arrays, whatever its name."""
@@ -89,22 +128,24 @@ class ChainerNpz(Importer):
         return bool(names) and all(name.endswith(".npy") for name in names)
 
     def load(self, path: Path, said: Said) -> Imported:
-        """The network with its weights; pixels are divided by 255, as the source notes do."""
+        """The network with its weights; pixels are scaled as the source notes do it."""
         name, weights = read(path, said.model)
-        input_hw = said.input_hw or INPUTS_HW[name]
+        usual = INPUTS[name]
+        input_hw = said.input_hw or usual.size_hw
         classes, channels = numbers_of(weights, name, input_hw=input_hw, where=path)
         network = registry.build(name, classes, in_channels=channels, input_hw=input_hw)
         load_into(network, weights, name=name, where=path)
-        named = class_names_for(classes, Said(model=name, classes=said.classes))
+        named = class_names_for(classes, replace(said, model=name))
         return Imported(
             model=network.eval(),
             name=name,
-            task=TASKS[name],
+            task=usual.task,
             classes=named,
             input_hw=input_hw,
             channels=channels,
-            mean=said.mean or (0.0,) * channels,
-            std=said.std or (1.0,) * channels,
+            mean=said.mean or (usual.mean,) * channels,
+            std=said.std or (usual.std,) * channels,
+            fit=usual.fit,
             licence=said.licence or "not stated",
             provenance={"weights": "trained with Chainer"},
         )

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from akitsu.errors import ModelFileError, RecipeError
 from akitsu.models import registry
+from akitsu.weights.darknet_names import voc_names
 from akitsu.weights.imagenet import imagenet_classes
 from akitsu.weights.importers import Said
 
@@ -35,10 +36,9 @@ def numbers_of(
         ModelFileError: If the tensor that would say it is not there.
         RecipeError: If there is no such network.
     """
-    key, axis, length = _axis(name, (FIRST, 1), (SECOND, 1), input_hw)
-    classes = _length(weights, key, axis, where=where, name=name) * FIRST // length
-    key, axis, length = _axis(name, (FIRST, 1), (FIRST, 3), input_hw)
-    return classes, _length(weights, key, axis, where=where, name=name) // length
+    classes = _number(weights, name, (FIRST, SECOND), input_hw=input_hw, where=where)
+    channels = _number(weights, name, (1, 3), input_hw=input_hw, where=where, of_input=True)
+    return classes, channels
 
 
 def load_into(model: nn.Module, weights: Mapping[str, Tensor], *, name: str, where: Path) -> None:
@@ -61,7 +61,9 @@ def load_into(model: nn.Module, weights: Mapping[str, Tensor], *, name: str, whe
 
 
 def class_names_for(count: int, said: Said) -> tuple[str, ...]:
-    """The names that were said, or ImageNet's for 1000 classes, or the digits for 10.
+    """The names that were said, or those of the set that a network was trained on.
+
+    That is ImageNet for 1000 classes, the digits for 10, and VOC for the 20 of Tiny YOLO.
 
     Raises:
         RecipeError: If nothing was said of another number, or something of a wrong one.
@@ -75,8 +77,29 @@ def class_names_for(count: int, said: Said) -> tuple[str, ...]:
         return imagenet_classes()
     if count == 10 and said.model in ("digit-cnn", "digit-net"):
         return tuple("0123456789")
+    if count == len(voc_names()) and said.model == "tiny-yolo-v1-2015":
+        return voc_names()
     what = f"these weights know {count} classes and not their names"
     raise RecipeError(what, where="--classes", do="name a text file with one class a line")
+
+
+def _number(
+    weights: Mapping[str, Tensor],
+    name: str,
+    tried: tuple[int, int],
+    *,
+    input_hw: tuple[int, int],
+    where: Path,
+    of_input: bool = False,
+) -> int:
+    """How many classes, or channels of the input, the lengths follow from."""
+    few, many = tried
+    one, other = ((FIRST, few), (FIRST, many)) if of_input else ((few, 1), (many, 1))
+    key, axis, lengths = _axis(name, one, other, input_hw)
+    length = _length(weights, key, axis, where=where, name=name)
+    # A straight line through both: a detector has numbers for boxes beside those for classes.
+    steps = (length - lengths[0]) * (many - few) // (lengths[1] - lengths[0])
+    return max(1, few + steps)
 
 
 def _shapes(
@@ -89,13 +112,13 @@ def _shapes(
 
 def _axis(
     name: str, one: tuple[int, int], other: tuple[int, int], input_hw: tuple[int, int]
-) -> tuple[str, int, int]:
-    """The first tensor and axis that differ between two networks, and its length in the first."""
+) -> tuple[str, int, tuple[int, int]]:
+    """The first tensor and axis that differ between two networks, and its length in both."""
     first, second = (_shapes(name, *numbers, input_hw) for numbers in (one, other))
     for key, shape in first.items():
         for axis, (length, changed) in enumerate(zip(shape, second[key], strict=True)):
             if length != changed:
-                return key, axis, length
+                return key, axis, (length, changed)
     raise RecipeError(f"{name} cannot be imported", where="--model", do="name another network")
 
 

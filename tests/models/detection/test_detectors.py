@@ -8,9 +8,14 @@ import torch
 from akitsu.models import registry
 from akitsu.models.detection.detector import Detector
 
+# Too many weights for the fast tests: filling them with random numbers takes seconds each time.
+LARGE = {
+    *("yolo-v1", "tiny-yolo-v1", "tiny-yolo-v1-2015"),
+    *("yolo-v2", "tiny-yolo-v2", "yolo9000"),
+}
 # A library's networks have their library's tests.
 NAMES = [
-    name
+    pytest.param(name, marks=[pytest.mark.slow] if name in LARGE else [])
     for name, entry in registry.entries().items()
     if entry.task == "detection" and not entry.library
 ]
