@@ -191,3 +191,11 @@ def test_a_recipe_cannot_be_changed_after_reading():
         recipe.seed = 3
 
     assert isinstance(recipe, Recipe)
+
+
+def test_another_network_leaves_the_options_of_the_recipe_s_own_behind():
+    recipe = load("scenes-boxes", settings=["model.negatives=all", "model.name=ssd-small"])
+
+    assert recipe.model.options == {"negatives": "all"}
+    assert recipe.model.input_hw == (96, 128)
+    assert load("scenes-boxes").model.options["head"] == 32

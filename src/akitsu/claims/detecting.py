@@ -117,14 +117,26 @@ def average_precision(
         widths: Only shapes so wide (half-open, in pixels of the scene) are asked for; the others
             are neither missed nor false.
     """
+    values = detection_scores(detector, kind, n=n, side=side, widths=widths).values()
+    return Precision(values["map50"], values["map75"])
+
+
+def detection_scores(
+    detector: Detector,
+    kind: Kind = DEFAULT,
+    *,
+    n: int = TEST_SCENES,
+    side: int | None = None,
+    widths: tuple[float, float] = (0, np.inf),
+) -> DetectionScores:
+    """The same with all that was found; see `average_precision`."""
     scores = DetectionScores(ShapeScenes(1, 0).classes)
     samples = list(ShapeScenes(n, TEST_SEED, kind))
     for first in range(0, n, BATCH):
         part = samples[first : first + BATCH]
         for sample, result in zip(part, detect(detector, part, side=side), strict=True):
             _add(scores, result, sample, widths)
-    values = scores.values()
-    return Precision(values["map50"], values["map75"])
+    return scores
 
 
 def detect(

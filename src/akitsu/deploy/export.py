@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from akitsu.errors import TrainingError
 from akitsu.files import whole_file
+from akitsu.models.detection.detector import Detector
 from akitsu.runtime.card import INPUT, METADATA_KEY, OUTPUTS, ModelCard
 from akitsu.runtime.recognizer import Recognizer, recognise
 from akitsu.runtime.results import Classification, Detections, Result, Segmentation
@@ -46,9 +47,16 @@ def export(
         force: False refuses to replace a file.
 
     Raises:
-        TrainingError: If the exported graph answers otherwise; nothing is written then.
+        TrainingError: If the exported graph answers otherwise, or the network cannot be exported;
+            nothing is written then.
         OutputError: If the file exists and `force` is False.
     """
+    if not can_export(network):
+        raise TrainingError(
+            "this network cannot become a model file: the exporter fixes its number of pictures",
+            where=path,
+            do="train a detector of one stage, such as ssdlite320_mobilenet_v3_large",
+        )
     with whole_file(path, force=force) as temporary:
         _write_graph(network, temporary, card)
         difference = disagreement(network, Recognizer(temporary), card=card, pictures=pictures)
@@ -58,6 +66,11 @@ def export(
                 where=path,
                 do="report this model and its recipe: it is a fault of the export",
             )
+
+
+def can_export(network: Network) -> bool:
+    """Whether its graph can be written: a detector says it of itself."""
+    return not isinstance(network.model, Detector) or network.model.exportable
 
 
 def _write_graph(network: Network, path: Path, card: ModelCard) -> None:

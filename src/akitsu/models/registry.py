@@ -32,6 +32,7 @@ class ModelEntry:
         build: `(classes, in_channels=3, **options) -> nn.Module`.
         least_side: Pixels of the shortest side of a picture that leaves it something to look at.
         library: The package that its code is from, such as "torchvision"; "" if it is ours.
+        backbone: The registered classifier that a detector's trunk is, whose weights it can take.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ModelEntry:
     build: Builder
     least_side: int = 1
     library: str = ""
+    backbone: str = ""
 
     @property
     def page(self) -> str:
@@ -57,12 +59,19 @@ _entries: dict[str, ModelEntry] = {}
 
 
 def register(
-    name: str, *, task: Task, paper: str, year: int, least_side: int = 1, library: str = ""
+    name: str,
+    *,
+    task: Task,
+    paper: str,
+    year: int,
+    least_side: int = 1,
+    library: str = "",
+    backbone: str = "",
 ) -> Callable[[Builder], Builder]:
     """Register a builder `(classes, in_channels=3, **options) -> nn.Module` under `name`."""
 
     def enter(build: Builder) -> Builder:
-        _entries[name] = ModelEntry(name, task, paper, year, build, least_side, library)
+        _entries[name] = ModelEntry(name, task, paper, year, build, least_side, library, backbone)
         return build
 
     return enter

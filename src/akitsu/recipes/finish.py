@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from akitsu.data.sample import Dataset
-from akitsu.deploy.export import export
+from akitsu.deploy.export import can_export, export
 from akitsu.files import write_json, write_text
 from akitsu.recipes import directory
 from akitsu.recipes.trained import Trained, read_split
@@ -77,8 +77,11 @@ def finish(
     if answers is not None:
         answers = answers.at_temperature(card.temperature / trained.card.temperature)
         say(str(answers.judged(card)))
-    say(f"exporting {folder / directory.MODEL}, with a comparison on real pictures")
-    export(network, folder / directory.MODEL, card=card, pictures=_some_pictures(dataset))
+    if can_export(network):
+        say(f"exporting {folder / directory.MODEL}, with a comparison on real pictures")
+        export(network, folder / directory.MODEL, card=card, pictures=_some_pictures(dataset))
+    else:
+        say("no model file: this network cannot be exported; the run itself can be evaluated")
 
     log = read_log(folder)
     key = f"validation/main/{network.task.score}"

@@ -16,6 +16,7 @@ from akitsu.training import finetune
 from akitsu.weights import pretrained
 from akitsu.weights.download import DownloadError
 from akitsu.weights.pretrained import Pretrained
+from akitsu.weights.trunk import for_trunk
 
 # In place of a network's name, and of weights.
 AUTO = "auto"
@@ -71,12 +72,22 @@ def weights_of(recipe: Recipe) -> Pretrained | None:
     return pretrained.of_library(BACKBONE if name == AUTO else name, version=version)
 
 
-def begin_with(network: Network, found: Pretrained) -> str:
+def begin_with(network: Network, found: Pretrained, *, name: str) -> str:
     """Put weights into a freshly built network; a head that found none starts close to zero.
+
+    A detector whose trunk is a registered classifier takes the weights of that one, too.
+
+    Args:
+        network: Changed in place.
+        found: What it begins with.
+        name: Of the network in the registry.
 
     Returns:
         What was loaded and what was left out, in words.
     """
+    backbone = registry.entry(name).backbone
+    if backbone:
+        found = for_trunk(network.model, found, backbone=backbone)
     loaded = pretrained.put_into(network.model, found)
     if network.task.name == "classification":
         head = finetune.head_of(network.model)
@@ -104,7 +115,8 @@ def _with_weights(recipe: Recipe, found: Pretrained) -> Recipe:
             where=f"model.pretrained, {wanted}",
             do="set model.name to it",
         )
-    if name != AUTO and found.model not in (None, name):
+    fitting = (None, name) if name == AUTO else (None, name, registry.entry(name).backbone)
+    if name != AUTO and found.model not in fitting:
         raise RecipeError(
             f"these weights are of {found.model}, and the network is {name}",
             where=f"model.pretrained, {wanted}",

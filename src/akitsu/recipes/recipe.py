@@ -244,7 +244,8 @@ def load(name: str, *, settings: list[str] | tuple[str, ...] = ()) -> Recipe:
 
     Args:
         name: A built-in recipe or a path to a .yaml file.
-        settings: Such as "optimizer.lr=0.01"; the value is read as YAML.
+        settings: Such as "optimizer.lr=0.01"; the value is read as YAML. With another "model.name"
+            the recipe's options of its own network fall away.
 
     Raises:
         RecipeError: Naming the key, its line, and the nearest right one.
@@ -253,6 +254,8 @@ def load(name: str, *, settings: list[str] | tuple[str, ...] = ()) -> Recipe:
     text = _read(path)
     document, lines = _parse(text, path)
     document.setdefault("name", path.stem)
+    if any(setting.startswith("model.name=") for setting in settings):
+        _leave_options(document)
     for setting in settings:
         apply_setting(document, setting)
     try:
@@ -266,6 +269,15 @@ def load(name: str, *, settings: list[str] | tuple[str, ...] = ()) -> Recipe:
             do="leave --tile out",
         )
     return recipe
+
+
+def _leave_options(document: dict[str, Any]) -> None:
+    """Take away what is an option of the recipe's network and no setting of every model."""
+    model = document.get("model")
+    if isinstance(model, dict):
+        document["model"] = {
+            key: value for key, value in model.items() if key in ModelSettings.model_fields
+        }
 
 
 def apply_setting(document: dict[str, Any], setting: str) -> None:

@@ -152,7 +152,7 @@ def _begin(recipe: Recipe, card: ModelCard, *, say: Say) -> tuple[ModelCard, Net
         card = card_with(card, found)
     network = build_network(recipe, card)
     if found is not None:
-        say(begin_with(network, found))
+        say(begin_with(network, found, name=recipe.model.name))
     return card, network
 
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 EXAMPLE = "akitsu bench squeezenet1_1 resnet18 mobilenet_v3_small --threads 1"
 OUTPUT = Path("runs/bench")
+# Of detectors: pixels a side, and boxes that are looked at twice.
+SIDES, PROPOSALS = (48, 64, 96), (10, 50)
 
 
 def bench(
@@ -20,7 +22,10 @@ def bench(
         typer.Argument(help="Registered names, run folders, or .onnx files."),
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Every registered network.")] = False,
-    task: Annotated[str, typer.Option(help="Of --all: the question.")] = "classification",
+    task: Annotated[
+        str,
+        typer.Option(help="Of --all: the question. detection compares precision and time instead."),
+    ] = "classification",
     threads: Annotated[
         int | None, typer.Option(min=1, help="By default those that the container grants.")
     ] = None,
@@ -33,6 +38,29 @@ def bench(
     onnx: Annotated[
         bool, typer.Option("--onnx", help="Time registered names in onnxruntime too (slow export).")
     ] = False,
+    side: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=16, help="Of detection: pixels; may be said again. By default 48, 64, 96."
+        ),
+    ] = None,
+    proposals: Annotated[
+        list[int] | None,
+        typer.Option(
+            min=1, help="Of detectors that look twice; may be said again. By default 10, 50."
+        ),
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Of detection: of each training.")] = 300,
+    seed: Annotated[int, typer.Option(help="Of detection: of each training.")] = 0,
+    budget: Annotated[
+        float | None,
+        typer.Option(metavar="MS", help="Of detection: name the best that takes no longer."),
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Of detection: labelled pictures to score files on.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="Of --data.")] = "val",
+    format: Annotated[str | None, typer.Option(help="Of --data: the set's format.")] = None,
     output: Annotated[
         Path | None, typer.Option(help="Folder for bench.json and bench.png.")
     ] = None,
@@ -61,6 +89,24 @@ def bench(
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     wanted = threads or available_threads()
+    if task == "detection":
+        from akitsu.verbs.bench_detection import Wanted, bench_detectors
+
+        asked = Wanted(
+            names=models or [],
+            sides=side or SIDES,
+            proposals=proposals or PROPOSALS,
+            steps=steps,
+            seed=seed,
+            data=data,
+            split=split,
+            format=format,
+            threads=wanted,
+            rounds=rounds,
+            budget_ms=budget,
+        )
+        bench_detectors(asked, output=output, force=force, as_json=json, say=say)
+        return
     names = _names(models or [], every=all_, task=task)
     subjects = []
     for name in names:

@@ -20,19 +20,24 @@ from torch import Tensor, nn
 
 from akitsu.errors import ModelFileError, RecipeError, require
 from akitsu.models import registry
-from akitsu.models.classification.torchvision_models import FAMILIES
+from akitsu.models.classification.torchvision_models import LIBRARY
 from akitsu.runtime.card import ModelCard
 from akitsu.weights import deep_compression, imagenet
 from akitsu.weights.download import DownloadError, fetched, require_checksum
 
 Normalisation = dict[str, list[float]]
 
-FIRST_WEIGHTS = "IMAGENET1K_V1"
-
 IMAGENET: Normalisation = {"mean": list(imagenet.MEAN), "std": list(imagenet.STD)}
-# These two were trained with pixels from -1 to 1; torchvision converts them inside its network.
+# Pixels from -1 to 1; torchvision's own networks convert them inside.
 FROM_MINUS_ONE: Normalisation = {"mean": [0.5, 0.5, 0.5], "std": [0.5, 0.5, 0.5]}
-MINUS_ONE = ("googlenet", "inception_v3")
+# Pixels from 0 to 255 less the mean of Caffe's VGG.
+OF_CAFFE: Normalisation = {"mean": [0.48235, 0.45882, 0.40784], "std": [1 / 255] * 3}
+UNUSUAL = {
+    "googlenet": FROM_MINUS_ONE,
+    "inception_v3": FROM_MINUS_ONE,
+    "ssdlite320_mobilenet_v3_large": FROM_MINUS_ONE,
+    "ssd300_vgg16": OF_CAFFE,
+}
 
 SUFFIXES = (".safetensors", ".pth", ".pt", ".net")
 # Under these a training script keeps the weights beside other things.
@@ -158,16 +163,17 @@ def of_library(name: str, *, version: str | None = None) -> Pretrained:
 
     Args:
         name: The network.
-        version: torchvision's name of the weights, such as "IMAGENET1K_V2"; None: the first.
+        version: torchvision's name of the weights, such as "IMAGENET1K_V2"; None: the first. Of a
+            detector it may be one of the classifier's that is its trunk.
 
     Raises:
         DownloadError: If they cannot be fetched.
         RecipeError: If there are none.
     """
-    library = registry.entry(name).library
-    if library == "torchvision":
-        return _of_torchvision(name, version or FIRST_WEIGHTS)
-    if library == "timm":
+    entry = registry.entry(name)
+    if entry.library == LIBRARY:
+        return _of_torchvision(name, version, entry.backbone)
+    if entry.library == "timm":
         return _of_timm(name)
     raise RecipeError(
         f"nobody offers weights of {name}",
@@ -176,17 +182,20 @@ def of_library(name: str, *, version: str | None = None) -> Pretrained:
     )
 
 
-def _of_torchvision(name: str, version: str) -> Pretrained:
+def _of_torchvision(name: str, version: str | None, backbone: str) -> Pretrained:
     from torchvision.models import get_model_weights
 
-    offered = {each.name: each for each in get_model_weights(name)}
+    networks = [name, backbone] if backbone else [name]
+    offered = {each.name: (of, each) for of in networks for each in get_model_weights(of)}
+    version = next(iter(offered)) if version is None else version
     if version not in offered:
         raise RecipeError(
             f"torchvision has no weights {version!r} of {name}",
             where="model.pretrained",
             do=f"choose one of {', '.join(offered)}",
         )
-    path = fetched(offered[version].url, Path(torch.hub.get_dir()) / "checkpoints")
+    name, found = offered[version]
+    path = fetched(found.url, Path(torch.hub.get_dir()) / "checkpoints")
     source = f"torchvision's {name}, {version}"
     return Pretrained(_pickled(path), source, name, _torchvision_normalisation(name))
 
@@ -209,17 +218,18 @@ def _of_timm(name: str) -> Pretrained:
 
 
 def _torchvision_normalisation(name: str | None) -> Normalisation:
-    return FROM_MINUS_ONE if name in MINUS_ONE else IMAGENET
+    return UNUSUAL.get(name or "", IMAGENET)
 
 
 def _network_of(filename: str) -> str | None:
     """The network whose weights torchvision offers under this file name."""
     from torchvision.models import get_model_weights
 
-    for family in FAMILIES:
-        for name in family.members:
-            if any(each.url.endswith(f"/{filename}") for each in get_model_weights(name)):
-                return name
+    for name, entry in registry.entries().items():
+        if entry.library == LIBRARY and any(
+            each.url.endswith(f"/{filename}") for each in get_model_weights(name)
+        ):
+            return name
     return None
 
 

@@ -20,8 +20,14 @@ NAMES = [
     if entry.task == "detection" and not entry.library
 ]
 CLASSES = 3
-BOXES = torch.tensor([[[4.0, 6, 30, 28], [20, 10, 36, 34]], [[2, 2, 26, 22], [0, 0, 0, 0]]])
-LABELS = torch.tensor([[0, 2], [1, -1]])
+# A small one, too: a detector with a map for each range of sizes learns from all of them.
+BOXES = torch.tensor(
+    [
+        [[4.0, 6, 30, 28], [20, 10, 36, 34], [4, 30, 9, 35]],
+        [[2, 2, 26, 22], [0, 0, 0, 0], [0, 0, 0, 0]],
+    ]
+)
+LABELS = torch.tensor([[0, 2, 1], [1, -1, -1]])
 
 
 def odd_hw(name):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +17,9 @@ class Detector(nn.Module, ABC):
     A detector with one pass writes `raw` and `losses`; one that looks twice, whose second look
     depends on the targets in training, overrides `forward` instead.
     """
+
+    exportable: ClassVar[bool] = True
+    """Whether `decode` becomes the graph of a model file."""
 
     def forward(
         self, images: Tensor, boxes: Tensor | None = None, labels: Tensor | None = None
