@@ -81,8 +81,7 @@ def _scene(generator: np.random.Generator, kind: Kind, *, name: str) -> Sample:
         if box is None:
             continue
         label = int(generator.integers(len(CLASSES)))
-        inside = _inside(label, box, side)
-        canvas[inside] = _colour(generator)
+        canvas[inside(label, box, side)] = _colour(generator)
         boxes.append(box)
         labels.append(label)
     canvas += generator.normal(0, NOISE, canvas.shape)
@@ -115,8 +114,8 @@ def _hides(box: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
     return bool((shared > MOST_OVERLAP * (other[2:] - other[:2])).all())
 
 
-def _inside(label: int, box: NDArray[np.float64], side: int) -> NDArray[np.bool_]:
-    """(side, side): the pixels whose centre lies in the shape."""
+def inside(label: int, box: NDArray[np.floating], side: int) -> NDArray[np.bool_]:
+    """(side, side): the pixels whose centre lies in the shape, also where another one hides it."""
     rows, columns = np.mgrid[:side, :side] + 0.5
     x = (columns - box[0]) / (box[2] - box[0])
     y = (rows - box[1]) / (box[3] - box[1])

@@ -314,6 +314,13 @@ class FasterRCNN(Detector):
 
     def losses(self, raw: tuple[Tensor, ...], boxes: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """`loss` is the sum of the proposer's two losses and those of the second look."""
+        parts, _ = self.looks(raw, boxes, labels)
+        return {"loss": sum_of(parts), **parts}
+
+    def looks(
+        self, raw: tuple[Tensor, ...], boxes: Tensor, labels: Tensor
+    ) -> tuple[dict[str, Tensor], RoIs]:
+        """The losses of both looks, and what the second one learnt from."""
         features, objectness, shifts, proposals, real = raw
         # One more that is no box: a batch without boxes needs no branch of its own.
         boxes, labels = F.pad(boxes, (0, 0, 0, 1)), F.pad(labels, (0, 1), value=-1)
@@ -321,8 +328,7 @@ class FasterRCNN(Detector):
             objectness, shifts, self.proposer.anchors(features), boxes=boxes, labels=labels
         )
         looked_at = rois(proposals, real > 0, boxes=boxes, labels=labels)
-        second = self.second_losses(features, looked_at)
-        return {"loss": sum_of(first | second), **first, **second}
+        return first | self.second_losses(features, looked_at), looked_at
 
     def second_losses(self, features: Tensor, looked_at: RoIs) -> dict[str, Tensor]:
         """Of names and boxes, each over the number of RoIs."""
