@@ -107,6 +107,15 @@ def test_a_surer_piece_yields_to_the_whole_thing():
     assert result.boxes.tolist() == [[70, 10, 115, 30]]
 
 
+def test_a_sure_piece_does_not_yield_to_a_faint_guess():
+    """At the least score that an evaluation asks for there is a box around almost everything."""
+    result = merged(
+        seen([70, 10, 100, 30], scores=[0.9]), seen(), seen([60, 0, 120, 60], scores=[0.02])
+    )
+
+    assert result.scores.tolist() == pytest.approx([0.9, 0.02])
+
+
 def test_a_piece_of_which_nobody_sees_the_whole_stays():
     result = merged(seen([70, 10, 100, 30]), seen(), seen())
 

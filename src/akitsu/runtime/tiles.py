@@ -24,6 +24,8 @@ EDGE = 2.0
 """Frame pixels; a box that ends so near the inner edge of its tile is taken for a piece."""
 PIECE = 0.5
 """Share of a piece's area that has to lie in another box for it to be a piece of that."""
+AS_SURE = 0.5
+"""Of a piece's score the whole needs so much: a guess of 0.01 is no reason to forget a sure one."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def merge(
 
     Of several boxes on one object the best stays, as inside of a tile. An object that is cut by
     the edge of a tile is whole in its neighbour or in the frame: its piece goes where most of it
-    lies in another box of its class that is no piece.
+    lies in another box of its class that is no piece, and about as sure.
 
     Args:
         results: One a tile, in pixels of the tile.
@@ -105,7 +107,7 @@ def merge(
     )
     scores = np.concatenate([result.scores for result in results])
     labels = np.concatenate([result.labels for result in results])
-    keep = ~(is_piece & _lies_in_a_whole(boxes, labels, is_piece))
+    keep = ~(is_piece & _lies_in_a_whole(boxes, scores, labels, is_piece))
     boxes, scores, labels = boxes[keep], scores[keep], labels[keep]
     best = non_maximum_suppression(
         boxes, scores, labels, iou_threshold=iou_threshold, max_detections=max_detections
@@ -128,9 +130,12 @@ def _is_cut(boxes: NDArray[np.float32], part: Tile, whole: Tile) -> NDArray[np.b
 
 
 def _lies_in_a_whole(
-    boxes: NDArray[np.float32], labels: NDArray[np.int64], is_piece: NDArray[np.bool_]
+    boxes: NDArray[np.float32],
+    scores: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    is_piece: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    """Which boxes lie for the most part in a whole box of their class."""
+    """Which boxes lie for the most part in a whole box of their class that is about as sure."""
     wholes = boxes[~is_piece]
     area = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
     area_of_whole = (wholes[:, 2:] - wholes[:, :2]).prod(axis=1)
@@ -138,5 +143,6 @@ def _lies_in_a_whole(
     # Of the overlap and both areas follows the shared area: s = o (a + b) / (1 + o).
     shared = overlap * (area[:, None] + area_of_whole) / (1 + overlap)
     same = labels[:, None] == labels[~is_piece]
-    inside: NDArray[np.bool_] = ((shared >= PIECE * area[:, None]) & same).any(axis=1)
+    sure = scores[~is_piece] >= AS_SURE * scores[:, None]
+    inside: NDArray[np.bool_] = ((shared >= PIECE * area[:, None]) & same & sure).any(axis=1)
     return inside
