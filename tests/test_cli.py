@@ -64,7 +64,14 @@ def test_every_file_of_verbs_is_a_verb_or_helps_one():
     files = {module.name.rstrip("_") for module in pkgutil.iter_modules(verbs.__path__)}
 
     helpers = {
-        *("bulk_output", "class_maps", "dissection", "feature_rows", "person_finder"),
+        *(
+            "bench_detection",
+            "bulk_output",
+            "class_maps",
+            "dissection",
+            "feature_rows",
+            "person_finder",
+        ),
         *("person_pictures", "shown", "shown_seeds"),
     }
     assert files - set(VERBS) == helpers
