@@ -22,6 +22,9 @@ class Knowing(Detector):
         super().__init__()
         self.moved, self.narrowest, self.next = moved, narrowest, 0
 
+    def forward(self, images, boxes=None, labels=None):
+        raise AssertionError("it is never trained")
+
     def decode(self, images):
         part = TRUTHS[self.next : self.next + len(images)]
         self.next += len(images)

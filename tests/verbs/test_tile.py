@@ -22,6 +22,7 @@ def folder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_the_model_file_says_that_it_looks_at_tiles(folder):
     card = Recognizer(folder / "model.onnx").card
 
@@ -29,6 +30,7 @@ def test_the_model_file_says_that_it_looks_at_tiles(folder):
     assert card.input_hw == (64, 64)
 
 
+@pytest.mark.slow
 def test_a_run_and_its_model_file_score_the_same_on_tiles(folder, capfd, tmp_path):
     scores = []
     for name in ("run", "file"):

@@ -43,6 +43,7 @@ LOOKED_AT = 8  # layers of the block whose gradients are drawn
     year=2017,
     models=("cifar-densenet",),
     idea="the concatenation: each layer reads the layer before it alone",
+    slow=True,
 )
 def dense_connections(*, idea: bool = True) -> Evidence:
     """Layers that read all earlier maps may be thin: four new maps each are enough at 40 layers.

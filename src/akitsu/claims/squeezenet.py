@@ -40,6 +40,7 @@ FILE = Path("weights/squeezenet_v1.0_deep_compression.net")
     year=2016,
     models=("squeezenet",),
     idea="the squeeze: plain 3 x 3 convolutions to as many maps stand in the fire modules' places",
+    slow=True,
 )
 def few_channels_before_large_filters(*, idea: bool = True) -> Evidence:
     """A 3 x 3 filter costs nine weights a channel, so the channels before it are squeezed.

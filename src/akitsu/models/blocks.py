@@ -25,6 +25,22 @@ def conv_norm_relu(
     )
 
 
+def conv_norm_leaky(
+    in_channels: int,
+    out_channels: int,
+    kernel_size: int = 3,
+    stride: int = 1,
+    *,
+    slope: float = 0.1,
+) -> nn.Sequential:
+    """The same with padding "same" and a leaky ReLU, as Darknet's networks have it."""
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, kernel_size, stride, kernel_size // 2, bias=False),
+        nn.BatchNorm2d(out_channels),
+        nn.LeakyReLU(slope),
+    )
+
+
 class ResidualBlock(nn.Module):
     """Two 3 x 3 convolutions beside a shortcut (He et al., arXiv:1512.03385, figure 2).
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from torch import nn
 
+from akitsu.models.blocks import conv_norm_leaky
 from akitsu.models.registry import register
 
 SLOPE = 0.1
@@ -28,9 +29,9 @@ SECOND: tuple[Step, ...] = ("max", (1024, 3), (512, 1), (1024, 3), (512, 1), (10
 
 def convolution(in_channels: int, out_channels: int, size: int, stride: int = 1) -> nn.Sequential:
     """A convolution without bias that keeps the size, batch normalisation, leaky ReLU."""
-    layer = nn.Conv2d(in_channels, out_channels, size, stride, padding=size // 2, bias=False)
-    nn.init.kaiming_normal_(layer.weight, a=SLOPE)
-    return nn.Sequential(layer, nn.BatchNorm2d(out_channels), nn.LeakyReLU(SLOPE))
+    block = conv_norm_leaky(in_channels, out_channels, size, stride, slope=SLOPE)
+    nn.init.kaiming_normal_(block[0].weight, a=SLOPE)  # type: ignore[arg-type]
+    return block
 
 
 def stack(in_channels: int, steps: Sequence[Step]) -> nn.Sequential:

@@ -78,3 +78,10 @@ def decode(codes: Tensor, anchors: Tensor) -> Tensor:
     centre = anchor[..., :2] + codes[..., :2] * anchor[..., 2:]
     sides = anchor[..., 2:] * codes[..., 2:].clamp(max=MOST_STRETCH).exp()
     return to_xyxy(torch.cat([centre, sides], -1))
+
+
+def clipped(boxes: Tensor, size_hw: tuple[int, int]) -> Tensor:
+    """(..., 4) XYXY, cut off at the border of a picture of so many rows and columns."""
+    height, width = size_hw
+    low, most = boxes.new_zeros(4), boxes.new_tensor([width, height, width, height])
+    return torch.minimum(torch.maximum(boxes, low), most)

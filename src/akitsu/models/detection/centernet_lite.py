@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from akitsu.models.blocks import EncoderDecoder, conv_norm_relu
-from akitsu.models.detection.detector import Detector
+from akitsu.models.detection.detector import OnePassDetector
 from akitsu.models.registry import register
 
 # Share of positions that hold an object at the start of training, as FCOS and RetinaNet
@@ -36,7 +36,7 @@ SPREAD = 0.54
 FOCUS, REDUCTION = 2, 4
 
 
-class CenterNetLite(Detector):
+class CenterNetLite(OnePassDetector):
     """Heatmap logits and distances on a map of stride 4.
 
     Args:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from akitsu.models.detection.boxes import to_xyxy
 from akitsu.models.detection.darknet_cfg import LARGEST_NUMBER, Section
 from akitsu.models.detection.darknet_heads import AnchorHead, GridHead, Head
 from akitsu.models.detection.darknet_layers import (
@@ -27,6 +28,7 @@ from akitsu.models.detection.darknet_layers import (
     Upsample,
     pooled_side,
 )
+from akitsu.models.detection.detector import DETECTIONS, Detected, best_pairs
 
 Shape = tuple[int, ...]
 """Of one picture's output: (C, H, W), or (C,) after a dense layer."""
@@ -42,9 +44,6 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
     "relu": nn.ReLU,
     "logistic": nn.Sigmoid,
 }
-
-DETECTIONS = 300
-"""M: of all boxes the best are given back. A picture of COCO has 7 objects on average."""
 
 LARGEST_SIDE = 4096
 
@@ -121,7 +120,7 @@ class Darknet(nn.Module):
                 earlier[number] = x
         return torch.cat(found, 1) if len(found) > 1 else found[0]
 
-    def decode(self, images: Tensor, *, detections: int = DETECTIONS) -> tuple[Tensor, ...]:
+    def decode(self, images: Tensor, *, detections: int = DETECTIONS) -> Detected:
         """The best pairs of a box and a class, as Darknet draws them: one box may stand for two.
 
         Args:
@@ -135,15 +134,9 @@ class Darknet(nn.Module):
         # The M best pairs are of the M best boxes; to look among these alone is much quicker.
         _, places = rows[..., 5:].amax(-1).topk(min(detections, rows.shape[1]), 1)
         best = rows.gather(1, places[..., None].expand(-1, -1, rows.shape[2]))
-        pairs = best[..., 5:].flatten(1)
-        scores, places = pairs.topk(min(detections, pairs.shape[1]), 1)
-        owners = (places // self.classes)[..., None].expand(-1, -1, 4)
-        found = best[..., :4].gather(1, owners)
-        centre, half = found[..., :2], found[..., 2:] / 2
         height, width = self.input_hw
-        sides = found.new_tensor([width, height, width, height])
-        boxes = torch.cat([centre - half, centre + half], -1) * sides
-        return boxes, scores, places % self.classes
+        boxes = to_xyxy(best[..., :4]) * best.new_tensor([width, height] * 2)
+        return best_pairs(boxes, best[..., 5:], most=detections)
 
 
 @dataclass(frozen=True)

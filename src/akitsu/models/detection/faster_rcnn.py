@@ -13,6 +13,7 @@ number of proposals is fixed: where fewer are left, the last ones are empty and 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
@@ -21,12 +22,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from akitsu.models.detection.boxes import box_iou, decode, encode
-from akitsu.models.detection.detector import Detected, Detector
+from akitsu.models.blocks import conv_norm_leaky
+from akitsu.models.detection.boxes import box_iou, clipped, decode, encode
+from akitsu.models.detection.detector import Detected, OnePassDetector, best_pairs, summed
 from akitsu.models.registry import register
-
-SLOPE = 0.1
-"""Of the leaky ReLUs."""
 
 IGNORED, BACKGROUND, OBJECT = -1, 0, 1
 SURE, UNLIKE = 0.7, 0.3
@@ -167,13 +166,6 @@ def _marked(indices: Tensor, like: Tensor) -> Tensor:
     return torch.zeros_like(like).scatter(0, indices, torch.ones_like(indices).to(like)) > 0
 
 
-def clipped(boxes: Tensor, size_hw: tuple[int, int]) -> Tensor:
-    """(..., 4) XYXY, cut off at the border of the picture."""
-    height, width = size_hw
-    low, most = boxes.new_zeros(4), boxes.new_tensor([width, height, width, height])
-    return torch.minimum(torch.maximum(boxes, low), most)
-
-
 def proposer_targets(at: Tensor, boxes: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     """What each anchor should say (section 3.1.2).
 
@@ -277,7 +269,7 @@ def cut_out(
     return cut
 
 
-class FasterRCNN(Detector):
+class FasterRCNN(OnePassDetector):
     """Trunk, proposer and second look.
 
     Args:
@@ -315,7 +307,7 @@ class FasterRCNN(Detector):
     def losses(self, raw: tuple[Tensor, ...], boxes: Tensor, labels: Tensor) -> dict[str, Tensor]:
         """`loss` is the sum of the proposer's two losses and those of the second look."""
         parts, _ = self.looks(raw, boxes, labels)
-        return {"loss": sum_of(parts), **parts}
+        return summed(parts)
 
     def looks(
         self, raw: tuple[Tensor, ...], boxes: Tensor, labels: Tensor
@@ -359,11 +351,9 @@ class FasterRCNN(Detector):
         logits, moves = self.head(features, proposals.flatten(0, 1), owners)
         moves = moves.view(pictures, each, -1, 4) * moves.new_tensor(SHIFT_UNIT)
         size_hw = (images.shape[-2], images.shape[-1])
-        boxes = clipped(decode(moves, proposals[:, :, None]), size_hw).flatten(1, 2)
+        boxes = clipped(decode(moves, proposals[:, :, None]), size_hw)
         named = logits.softmax(-1)[:, 1:].reshape(pictures, each, -1) * real[..., None]
-        classes = named.shape[-1]
-        scores, best = named.flatten(1).topk(min(DETECTIONS, each * classes), 1)
-        return boxes.gather(1, best[..., None].expand(-1, -1, 4)), scores, best % classes
+        return best_pairs(boxes, named, most=DETECTIONS)
 
 
 def proposer_losses(
@@ -436,22 +426,11 @@ def rois(proposals: Tensor, real: Tensor, *, boxes: Tensor, labels: Tensor) -> R
     )
 
 
-def sum_of(losses: dict[str, Tensor]) -> Tensor:
-    """All of them, added up."""
-    return torch.stack(list(losses.values())).sum()
-
-
 def plain_trunk(in_channels: int, widths: Sequence[int], depth: int) -> nn.Sequential:
     """3 x 3 convolutions: one of each width that halves the map, then `depth` of the last width."""
-    before, layers = in_channels, []
-    for width, stride in [(width, 2) for width in widths] + [(widths[-1], 1)] * depth:
-        layers += [
-            nn.Conv2d(before, width, 3, stride, padding=1, bias=False),
-            nn.BatchNorm2d(width),
-            nn.LeakyReLU(SLOPE),
-        ]
-        before = width
-    return nn.Sequential(*layers)
+    ends = itertools.pairwise((in_channels, *widths))
+    halves = [conv_norm_leaky(before, width, stride=2) for before, width in ends]
+    return nn.Sequential(*halves, *(conv_norm_leaky(widths[-1], widths[-1]) for _ in range(depth)))
 
 
 def small_faster_rcnn(

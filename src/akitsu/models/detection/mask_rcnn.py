@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from akitsu.models.detection.detector import summed
 from akitsu.models.detection.faster_rcnn import (
     FasterRCNN,
     Proposer,
@@ -24,7 +25,6 @@ from akitsu.models.detection.faster_rcnn import (
     RoIs,
     cut_out,
     plain_trunk,
-    sum_of,
 )
 
 
@@ -108,7 +108,7 @@ class MaskRCNN(FasterRCNN):
             raw = tuple(each.float() for each in raw)
             parts, looked_at = self.looks(raw, boxes, labels)
             parts["mask"] = self._mask_loss(raw[0], looked_at, masks)
-            return {"loss": sum_of(parts), **parts}
+            return summed(parts)
 
     def _mask_loss(self, features: Tensor, looked_at: RoIs, masks: Tensor) -> Tensor:
         """Of the boxes that are objects; background has no shape."""
@@ -116,9 +116,8 @@ class MaskRCNN(FasterRCNN):
         rois, pictures = looked_at.boxes[is_object], looked_at.pictures[is_object]
         logits = self.mask_head(features, rois, pictures)
         if len(rois) == 0:
-            nothing: Tensor = (
-                logits.sum()
-            )  # keeps the head in the graph, as other processes have it
+            # No loss, but the head stays in the graph, as other processes have it.
+            nothing: Tensor = logits.sum()
             return nothing
         own = masks[pictures, looked_at.numbers[is_object]]
         return mask_loss(logits, looked_at.classes[is_object] - 1, mask_targets(own, rois, logits))

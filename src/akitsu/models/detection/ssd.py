@@ -17,8 +17,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from akitsu.errors import RecipeError
+from akitsu.models.blocks import conv_norm_leaky
 from akitsu.models.detection.boxes import box_iou, decode, encode
-from akitsu.models.detection.detector import Detector
+from akitsu.models.detection.detector import Detected, OnePassDetector, best_pairs, summed
 from akitsu.models.registry import register
 
 Shape = tuple[float, float]
@@ -31,8 +32,6 @@ MATCH_IOU = 0.5
 # Background boxes that learn, for each box that belongs to an object.
 NEGATIVES_EACH = 3
 NEGATIVES = ("hard", "random", "all")
-# M: of all boxes and classes the best are given back.
-DETECTIONS = 300
 
 
 def shapes(size: float, next_size: float, ratios: Sequence[float]) -> list[Shape]:
@@ -141,7 +140,7 @@ def mine(losses: Tensor, classes: Tensor) -> Tensor:
     return rank < wanted[:, None]
 
 
-class SSD(Detector):
+class SSD(OnePassDetector):
     """Heads over the maps that a body gives.
 
     Args:
@@ -216,7 +215,7 @@ class SSD(Detector):
         count = matched.sum().clamp(min=1)
         box = F.smooth_l1_loss(shifts[matched], wanted, reduction="sum") / count
         score = each[matched | self._learning(each.detach(), classes)].sum() / count
-        return {"loss": score + box, "score": score, "box": box}
+        return summed({"score": score, "box": box})
 
     def _learning(self, losses: Tensor, classes: Tensor) -> Tensor:
         """(B, N): the background boxes that learn."""
@@ -224,7 +223,7 @@ class SSD(Detector):
             return classes == 0
         return mine(losses if self.negatives == "hard" else torch.rand_like(losses), classes)
 
-    def decode(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def decode(self, images: Tensor) -> Detected:
         """The best boxes over all classes, before suppression.
 
         Args:
@@ -235,11 +234,7 @@ class SSD(Detector):
         """
         logits, shifts, defaults = self.raw(images)
         boxes = decode(shifts.float() * shifts.new_tensor(VARIANCES), defaults)
-        probabilities = logits.float().softmax(-1)[..., 1:].flatten(1)
-        most = min(DETECTIONS, self.classes * len(defaults))
-        scores, places = probabilities.topk(most, 1)
-        rows = (places // self.classes)[..., None].expand(-1, -1, 4)
-        return boxes.gather(1, rows), scores, places % self.classes
+        return best_pairs(boxes, logits.float().softmax(-1)[..., 1:])
 
 
 def _by_box(x: Tensor, numbers: int) -> Tensor:
@@ -260,8 +255,9 @@ class SmallBody(nn.Module):
         super().__init__()
         wide, before = widths[-1], (in_channels, *widths[:-1])
         strides = [2] * (len(widths) - 1) + [1]
-        layers = map(_conv_norm_leaky, before, widths, strides)
-        halves = (_conv_norm_leaky(wide, wide, 2) for _ in SMALL_SIZES[2:])
+        sides = zip(before, widths, strides, strict=True)
+        layers = [conv_norm_leaky(of, to, stride=stride) for of, to, stride in sides]
+        halves = [conv_norm_leaky(wide, wide, stride=2) for _ in SMALL_SIZES[2:]]
         self.stages = nn.ModuleList([nn.Sequential(*layers), *halves])
 
     def forward(self, images: Tensor) -> list[Tensor]:
@@ -271,14 +267,6 @@ class SmallBody(nn.Module):
             x = stage(x)
             maps.append(x)
         return maps
-
-
-def _conv_norm_leaky(in_channels: int, out_channels: int, stride: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, 3, stride, padding=1, bias=False),
-        nn.BatchNorm2d(out_channels),
-        nn.LeakyReLU(0.1),
-    )
 
 
 def small_shapes() -> list[list[Shape]]:

@@ -11,13 +11,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from akitsu.models.detection.detector import Detected, Detector
+from akitsu.models.detection.boxes import clipped
+from akitsu.models.detection.detector import DETECTIONS, Detected, Detector, best_pairs
 
-# M: of all boxes and classes the best are given back.
-DETECTIONS = 300
 # What torchvision gives a class of its own to, in all networks with a softmax.
 BACKGROUND = 1
 
@@ -55,17 +53,9 @@ class TorchvisionDetector(Detector):
         return found[0]
 
     def best(self, boxes: Tensor, scores: Tensor, *, size_hw: tuple[int, int]) -> Detected:
-        """The best over all classes.
-
-        Args:
-            boxes: (B, N, 4), or (B, N, K, 4) where each class has its own.
-            scores: (B, N, K).
-            size_hw: What the boxes are cut off at.
-        """
-        scores, places = scores.flatten(1).topk(min(DETECTIONS, scores[0].numel()), 1)
-        rows = places if boxes.ndim == 4 else places // self.classes
-        chosen = boxes.flatten(1, -2).gather(1, rows[..., None].expand(-1, -1, 4))
-        return clipped(chosen, size_hw), scores, places % self.classes
+        """The best over all classes, of which the boxes are cut off at the picture's border."""
+        boxes, scores, labels = best_pairs(boxes, scores, most=DETECTIONS)
+        return clipped(boxes, size_hw), scores, labels
 
 
 def targets(boxes: Tensor, labels: Tensor, *, background: int) -> Targets:
@@ -75,19 +65,6 @@ def targets(boxes: Tensor, labels: Tensor, *, background: int) -> Targets:
         {"boxes": box[keep], "labels": label[keep] + background}
         for box, label, keep in zip(boxes, labels, real, strict=True)
     ]
-
-
-def summed(losses: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The same with their sum first."""
-    return {"loss": torch.stack(list(losses.values())).sum(), **losses}
-
-
-def clipped(boxes: Tensor, size_hw: tuple[int, int]) -> Tensor:
-    """Boxes cut off at the edges of the picture."""
-    height, width = size_hw
-    return torch.stack(
-        [boxes[..., 0::2].clamp(0, width), boxes[..., 1::2].clamp(0, height)], -1
-    ).flatten(-2)
 
 
 def size_hw(images: Tensor) -> tuple[int, int]:

@@ -10,18 +10,17 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from akitsu.models.detection.detector import Detected
+from akitsu.models.detection.detector import Detected, OnePassDetector, summed
 from akitsu.models.detection.torchvision_adapter import (
     BACKGROUND,
     Targets,
     TorchvisionDetector,
     size_hw,
-    summed,
     targets,
 )
 
 
-class OneStage(TorchvisionDetector):
+class OneStage(TorchvisionDetector, OnePassDetector):
     """Every anchor has its scores and its shift."""
 
     # Classes that the network counts for the background.

@@ -9,14 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from akitsu.models.detection.detector import Detected
+from akitsu.models.detection.boxes import clipped
+from akitsu.models.detection.detector import Detected, summed
 from akitsu.models.detection.torchvision_adapter import (
     BACKGROUND,
     TorchvisionDetector,
-    clipped,
     in_training,
     size_hw,
-    summed,
     targets,
 )
 

@@ -18,7 +18,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from akitsu.models.detection.boxes import box_iou, to_cxcywh, to_xyxy
-from akitsu.models.detection.detector import Detected, Detector
+from akitsu.models.detection.detector import (
+    DETECTIONS,
+    Detected,
+    OnePassDetector,
+    best_pairs,
+    summed,
+)
 from akitsu.models.registry import register
 
 SLOPE = 0.1
@@ -29,8 +35,6 @@ LEAST_SIDE = 0.005
 """As a share of the picture's: the author's program learns from no object that is smaller."""
 
 BOXES = 2
-DETECTIONS = 300
-"""M: of all pairs of a box and a class the best are given back."""
 
 TINY_WIDTHS = (16, 32, 64, 128, 256, 512)
 SMALL_WIDTHS = (16, 32, 64, 128)
@@ -61,7 +65,7 @@ def halving() -> nn.MaxPool2d:
     return nn.MaxPool2d(2, 2, ceil_mode=True)
 
 
-class YoloV1(Detector):
+class YoloV1(OnePassDetector):
     """A network whose last layer is dense, and what its numbers mean.
 
     Args:
@@ -123,8 +127,7 @@ class YoloV1(Detector):
             "no_object": self.no_object * empty,
             "class": wrong,
         }
-        parts = {name: part / len(labels) for name, part in parts.items()}
-        return {"loss": torch.stack(list(parts.values())).sum(), **parts}
+        return summed({name: part / len(labels) for name, part in parts.items()})
 
     def decode(self, images: Tensor, *, detections: int = DETECTIONS) -> Detected:
         """The best pairs of a box and a class; no activation holds a score between 0 and 1.
@@ -137,12 +140,11 @@ class YoloV1(Detector):
             boxes (B, M, 4) XYXY in input pixels, scores (B, M) falling, labels (B, M) int64.
         """
         classes, confidences, numbers = self.parts(self.raw(images)[0])
-        pairs = (confidences[..., None] * classes[:, :, None]).flatten(1)
-        scores, places = pairs.topk(min(detections, pairs.shape[1]), 1)
-        owners = (places // self.classes)[..., None].expand(-1, -1, 4)
+        pairs = (confidences[..., None] * classes[:, :, None]).flatten(1, 2)
         height, width = self.input_hw
-        boxes = to_xyxy(self.shares(numbers).flatten(1, 2).gather(1, owners))
-        return boxes * boxes.new_tensor([width, height] * 2), scores, places % self.classes
+        boxes = to_xyxy(self.shares(numbers).flatten(1, 2))
+        boxes = boxes * boxes.new_tensor([width, height] * 2)
+        return best_pairs(boxes, pairs, most=detections)
 
     def parts(self, outputs: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Class probabilities (B, S², K), confidences (B, S², B) and boxes (B, S², B, 4)."""
@@ -249,9 +251,10 @@ def yolo_v1(
     layers += convolution(1024, 1024, 3) + convolution(1024, 1024, 3)
     grid_hw = _grid_hw(input_hw, 64)
     layers += [nn.Flatten(), nn.Linear(1024 * math.prod(grid_hw), 4096), nn.LeakyReLU(SLOPE)]
-    layers += [nn.Dropout(0.5), _last(4096, grid_hw, classes, boxes)]
-    return YoloV1(
-        nn.Sequential(*layers),
+    layers.append(nn.Dropout(0.5))
+    return _ended(
+        layers,
+        4096,
         classes=classes,
         input_hw=input_hw,
         grid_hw=grid_hw,
@@ -276,9 +279,10 @@ def tiny_yolo_v1(
     layers += convolution(512, 1024, 3, normalised=True)
     layers += convolution(1024, 256, 3, normalised=True)
     grid_hw = _grid_hw(input_hw, 64)
-    layers += [nn.Flatten(), _last(256 * math.prod(grid_hw), grid_hw, classes, boxes)]
-    return YoloV1(
-        nn.Sequential(*layers),
+    layers.append(nn.Flatten())
+    return _ended(
+        layers,
+        256 * math.prod(grid_hw),
         classes=classes,
         input_hw=input_hw,
         grid_hw=grid_hw,
@@ -305,9 +309,10 @@ def tiny_yolo_v1_2015(
         layers += convolution(channels, 1024, 3)
     grid_hw = _grid_hw(input_hw, 64)
     layers += [nn.Flatten(), nn.Linear(1024 * math.prod(grid_hw), 256), nn.LeakyReLU(SLOPE)]
-    layers += [nn.Linear(256, 4096), nn.LeakyReLU(SLOPE), _last(4096, grid_hw, classes, boxes)]
-    return YoloV1(
-        nn.Sequential(*layers),
+    layers += [nn.Linear(256, 4096), nn.LeakyReLU(SLOPE)]
+    return _ended(
+        layers,
+        4096,
         classes=classes,
         input_hw=input_hw,
         grid_hw=grid_hw,
@@ -332,9 +337,10 @@ def small_yolo_v1(
     layers = _pooled(in_channels, SMALL_WIDTHS, normalised=True)
     layers += convolution(SMALL_WIDTHS[-1], 32, 3, normalised=True)
     grid_hw = _grid_hw(input_hw, 16)
-    layers += [nn.Flatten(), _last(32 * math.prod(grid_hw), grid_hw, classes, boxes)]
-    return YoloV1(
-        nn.Sequential(*layers),
+    layers.append(nn.Flatten())
+    return _ended(
+        layers,
+        32 * math.prod(grid_hw),
         classes=classes,
         input_hw=input_hw,
         grid_hw=grid_hw,
@@ -351,8 +357,26 @@ def _pooled(in_channels: int, widths: tuple[int, ...], *, normalised: bool) -> l
     return layers
 
 
-def _last(inputs: int, grid_hw: tuple[int, int], classes: int, boxes: int) -> nn.Linear:
-    return nn.Linear(inputs, math.prod(grid_hw) * (classes + 5 * boxes))
+def _ended(
+    layers: list[nn.Module],
+    inputs: int,
+    *,
+    classes: int,
+    input_hw: tuple[int, int],
+    grid_hw: tuple[int, int],
+    boxes: int,
+    no_object: float,
+) -> YoloV1:
+    """The network of these layers and a dense one behind them that writes all numbers."""
+    last = nn.Linear(inputs, math.prod(grid_hw) * (classes + 5 * boxes))
+    return YoloV1(
+        nn.Sequential(*layers, last),
+        classes=classes,
+        input_hw=input_hw,
+        grid_hw=grid_hw,
+        boxes=boxes,
+        no_object=no_object,
+    )
 
 
 def _grid_hw(input_hw: tuple[int, int], stride: int) -> tuple[int, int]:

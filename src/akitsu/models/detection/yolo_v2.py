@@ -17,10 +17,16 @@ from torch.nn import functional as F
 
 from akitsu.errors import RecipeError
 from akitsu.models.classification.darknet19 import FIRST, SECOND, Step, convolution, stack
-from akitsu.models.detection.boxes import box_iou, to_cxcywh, to_xyxy
+from akitsu.models.detection.boxes import MOST_STRETCH, box_iou, to_cxcywh, to_xyxy
 from akitsu.models.detection.darknet_heads import grid
 from akitsu.models.detection.darknet_layers import Reorganise
-from akitsu.models.detection.detector import Detected, Detector
+from akitsu.models.detection.detector import (
+    DETECTIONS,
+    Detected,
+    OnePassDetector,
+    best_pairs,
+    summed,
+)
 from akitsu.models.detection.wordtree import WordTree
 from akitsu.models.registry import register
 
@@ -36,9 +42,6 @@ GOOD = 0.6
 SETTLING, SETTLED = 12_800, 0.01
 """For so many pictures every anchor is pulled to the middle of its cell, with this weight."""
 
-MOST_STRETCH = math.log(1000 / 16)
-DETECTIONS = 300
-"""M: of all pairs of a box and a class the best are given back."""
 
 FOUND = 0.3
 """A picture of which the class alone is known makes its box no surer than that."""
@@ -81,7 +84,7 @@ class Passthrough(nn.Module):
         return output
 
 
-class YoloV2(Detector):
+class YoloV2(OnePassDetector):
     """Two parts of a trunk, what is passed from the first around the second, and the last layers.
 
     Args:
@@ -164,8 +167,7 @@ class YoloV2(Detector):
         }
         if self.training and self.settling:
             parts["settling"] = SETTLED * self._unsettled(flat, responsible)
-        parts = {name: part / len(labels) for name, part in parts.items()}
-        return {"loss": torch.stack(list(parts.values())).sum(), **parts}
+        return summed({name: part / len(labels) for name, part in parts.items()})
 
     def label_losses(self, raw: tuple[Tensor, ...], labels: Tensor) -> dict[str, Tensor]:
         """The loss of pictures of which the class is known and not the place (section 4).
@@ -187,8 +189,7 @@ class YoloV2(Detector):
             "object": OBJECT * (FOUND - sure[picture, best]).clamp(min=0).square().sum(),
             "class": CLASS * self._wrong(logits[picture, best], labels),
         }
-        parts = {name: part / len(labels) for name, part in parts.items()}
-        return {"loss": torch.stack(list(parts.values())).sum(), **parts}
+        return summed({name: part / len(labels) for name, part in parts.items()})
 
     def decode(self, images: Tensor, *, detections: int = DETECTIONS) -> Detected:
         """The best pairs of a box and a class.
@@ -204,11 +205,8 @@ class YoloV2(Detector):
         numbers, size_hw = self.numbers(outputs), outputs.shape[-2:]
         flat = numbers.flatten(1, 2)
         shares = flat[..., 5:].softmax(-1) if self.tree is None else self.tree.walked(flat[..., 5:])
-        pairs = (flat[..., 4:5].sigmoid() * shares).flatten(1)
-        scores, places = pairs.topk(min(detections, pairs.shape[1]), 1)
-        owners = (places // self.classes)[..., None].expand(-1, -1, 4)
-        boxes = to_xyxy(self.cells(numbers, size_hw=size_hw).flatten(1, 2).gather(1, owners))
-        return boxes * self.stride, scores, places % self.classes
+        boxes = to_xyxy(self.cells(numbers, size_hw=size_hw).flatten(1, 2)) * self.stride
+        return best_pairs(boxes, flat[..., 4:5].sigmoid() * shares, most=detections)
 
     def numbers(self, outputs: Tensor) -> Tensor:
         """(B, A (5 + K), h, w) to (B, A, h w, 5 + K): x, y, w, h, how sure, and the classes."""
