@@ -37,10 +37,12 @@ def load(
         with a row of numbers.
 
     Raises:
-        ModelFileError: If the file is missing, broken, or not a model file of akitsu.
+        ModelFileError: If the file is missing, broken, or not a model file of akitsu, or tiles
+            are asked of one that is no detector.
     """
     from pathlib import Path
 
+    from akitsu.errors import ModelFileError
     from akitsu.runtime.model_file import open_model
     from akitsu.runtime.recognizer import Recognizer
     from akitsu.runtime.table_recognizer import TableRecognizer
@@ -49,6 +51,9 @@ def load(
     file = Path(path) / "model.onnx" if Path(path).is_dir() else Path(path)
     threads = available_threads() if threads is None else threads
     opened = open_model(file, threads=threads)
+    if opened.card.task == "table" and tile_overlap is not None:
+        what = "tiles are for pictures, and this model is for rows of a table"
+        raise ModelFileError(what, where=file, do="leave --tile out")
     if opened.card.task == "table":
         return TableRecognizer(file, threads=threads, opened=opened)
     return Recognizer(file, threads=threads, tile_overlap=tile_overlap, opened=opened)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from akitsu.errors import DataError
-from akitsu.runtime.calibration import View, Views, calibrate, from_person
+from akitsu.runtime.calibration import BoardViews, View, calibrate, from_person
 
 from .chessboard_views import BOARD, DISTORTION, MATRIX, SIZE_HW, poses, rendered, views
 
@@ -17,7 +17,7 @@ def calibrated(found):
 
 def test_rendered_views_give_back_the_camera_that_they_were_rendered_with():
     """Within 0.5 % of the focal lengths, 3 pixels of the middle, 0.02 of k1."""
-    seen = Views(BOARD)
+    seen = BoardViews(BOARD)
     for i, pose in enumerate(poses(6)):
         assert seen.add(f"{i}.png", rendered(*pose)) == "kept"
 
@@ -96,7 +96,7 @@ def test_corners_that_no_camera_explains_are_a_sentence():
 
 def test_a_board_that_has_not_moved_is_kept_once_and_no_board_never():
     image = rendered(*poses(1)[0])
-    seen = Views(BOARD)
+    seen = BoardViews(BOARD)
 
     said = [seen.add("a", image), seen.add("b", image), seen.add("c", np.zeros_like(image))]
 
@@ -105,7 +105,7 @@ def test_a_board_that_has_not_moved_is_kept_once_and_no_board_never():
 
 
 def test_pictures_of_two_sizes_are_refused():
-    seen = Views(BOARD)
+    seen = BoardViews(BOARD)
     seen.add("a.png", np.zeros((48, 64, 3), np.uint8))
 
     with pytest.raises(DataError, match=r"b\.png: this picture has 48 x 64 pixels.*64 x 48"):

@@ -141,3 +141,10 @@ def test_a_recognizer_of_pictures_does_not_take_a_file_of_rows_nor_the_other_way
     with pytest.raises(ModelFileError, match="does classification of pictures"):
         TableRecognizer(pictures)
     assert isinstance(akitsu.load(pictures), Recognizer)
+
+
+def test_rows_of_a_table_have_no_tiles(tmp_path):
+    path = write(tmp_path / "m.onnx")
+
+    with pytest.raises(ModelFileError, match="tiles are for pictures"):
+        akitsu.load(path, tile_overlap=0.25)

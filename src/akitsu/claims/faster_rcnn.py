@@ -22,7 +22,8 @@ from akitsu.claims.detecting import (
 from akitsu.data.generated.shape_scenes import DEFAULT, ShapeScenes
 from akitsu.data.memory import PicturesInMemory
 from akitsu.models.detection.boxes import box_iou
-from akitsu.models.detection.faster_rcnn import FasterRCNN, RoI, anchors, small_faster_rcnn
+from akitsu.models.detection.faster_rcnn import FasterRCNN, RoI, small_faster_rcnn
+from akitsu.models.detection.region_proposals import anchors
 from akitsu.report.figures import COLOURS
 
 if TYPE_CHECKING:

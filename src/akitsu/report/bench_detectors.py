@@ -19,8 +19,8 @@ MARKERS = "os^Dvph"
 def draw_bench_detectors(path: Path, document: Mapping[str, Any]) -> None:
     """Write mAP50 against milliseconds as a PNG (arXiv:1611.10012, figure 2).
 
-    A point is a detector at one size of picture and one number of proposals; points of one detector
-    are joined. The dashed line is the front, the grey one the budget.
+    A point is a detector at one size of picture and one number of proposals. The dashed line is the
+    front, the grey one the budget.
 
     Args:
         path: Where the PNG shall stand.

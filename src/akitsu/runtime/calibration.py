@@ -58,7 +58,7 @@ class View:
     corners: NDArray[np.float32]
 
 
-class Views:
+class BoardViews:
     """Pictures of a board, those kept that show it at a new place.
 
     Attributes:

@@ -135,15 +135,13 @@ def _show(document: dict[str, Any], place: Path) -> None:
         title=title, title_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
     )
     table.add_column("detector", overflow="fold", min_width=12)
-    for heading in ("input", "prop.", "mAP50", "95 %", "mAP75", "M par.", "GMAC", "ms", "p95"):
+    for heading in ("mAP50", "95 %", "mAP75", "M par.", "GMAC", "ms", "p95"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("net ms", justify="right", no_wrap=True)
     for row in sorted(document["detectors"], key=lambda row: row["latency"]["whole"]["median_ms"]):
         whole, network = row["latency"]["whole"], row["latency"]["network"]
         table.add_row(
-            row["name"],
-            "{} x {}".format(*row["input_hw"]),
-            "–" if row["proposals"] is None else str(row["proposals"]),
+            row["title"],
             f"{row['map50']:.3f}",
             f"{row['map50_low']:.3f}-{row['map50_high']:.3f}",
             f"{row['map75']:.3f}",

@@ -14,7 +14,7 @@ import typer
 from akitsu.errors import SourceError
 
 if TYPE_CHECKING:
-    from akitsu.runtime.calibration import Views
+    from akitsu.runtime.calibration import BoardViews
     from akitsu.runtime.camera import Camera
     from akitsu.runtime.chessboard import Board
     from akitsu.runtime.frames import Frame
@@ -130,11 +130,11 @@ def _print_board(board: Board, path: Path, *, force: bool) -> None:
     )
 
 
-def _views(inputs: Sequence[str], board: Board, *, most: int, timeout_s: float) -> Views:
-    from akitsu.runtime.calibration import Views
+def _views(inputs: Sequence[str], board: Board, *, most: int, timeout_s: float) -> BoardViews:
+    from akitsu.runtime.calibration import BoardViews
     from akitsu.runtime.sources import open_source
 
-    views = Views(board)
+    views = BoardViews(board)
     for text in inputs:
         with ExitStack() as stack:
             source = stack.enter_context(open_source(text))
@@ -166,7 +166,7 @@ def _some(source: Source) -> Iterator[Frame]:
 
 
 def _look_live(
-    source: Source, views: Views, *, most: int, timeout_s: float, stack: ExitStack
+    source: Source, views: BoardViews, *, most: int, timeout_s: float, stack: ExitStack
 ) -> None:
     """Keep what is new, and show and say how far it is."""
     import time

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from akitsu.models import registry
-from akitsu.models.detection import faster_rcnn
+from akitsu.models.detection import faster_rcnn, region_proposals
 from akitsu.models.detection.boxes import box_iou, encode
-from akitsu.models.detection.faster_rcnn import (
+from akitsu.models.detection.faster_rcnn import rois, small_faster_rcnn
+from akitsu.models.detection.region_proposals import (
     BACKGROUND,
     IGNORED,
     OBJECT,
@@ -18,9 +19,7 @@ from akitsu.models.detection.faster_rcnn import (
     propose,
     proposer_losses,
     proposer_targets,
-    rois,
     sampled,
-    small_faster_rcnn,
 )
 
 # Of the authors' program, corners in whole pixels with the last one included.
@@ -140,8 +139,8 @@ def test_proposals_lie_apart_in_the_picture_best_first(seed):
         some = each[there]
         assert (some >= 0).all()
         assert (some <= torch.tensor([64, 48, 64, 48])).all()
-        assert (some[:, 2:] - some[:, :2] >= faster_rcnn.LEAST_SIDE).all()
-        assert box_iou(some, some).fill_diagonal_(0).max() <= faster_rcnn.OVERLAP
+        assert (some[:, 2:] - some[:, :2] >= region_proposals.LEAST_SIDE).all()
+        assert box_iou(some, some).fill_diagonal_(0).max() <= region_proposals.OVERLAP
         assert not there.int().diff().gt(0).any()
 
 
@@ -183,8 +182,8 @@ def test_the_second_look_learns_from_the_true_boxes_too():
 
 def test_the_losses_of_both_looks_are_those_written_out(monkeypatch):
     """Where nothing has to be drawn by lot: more learn than there are."""
-    monkeypatch.setattr(faster_rcnn, "ANCHORS", 10_000)
-    monkeypatch.setattr(faster_rcnn, "ANCHOR_OBJECTS", 10_000)
+    monkeypatch.setattr(region_proposals, "ANCHORS", 10_000)
+    monkeypatch.setattr(region_proposals, "ANCHOR_OBJECTS", 10_000)
     model = small_model()
     boxes = torch.tensor([[[2.0, 3, 20, 17], [25, 20, 46, 47]], [[10, 10, 16, 15], [0, 0, 0, 0]]])
     labels = torch.tensor([[2, 0], [1, -1]])

@@ -2,7 +2,8 @@
 
 *Faster R-CNN: Towards Real-Time Object Detection with Region Proposal Networks* (Ren, He, Girshick
 and Sun, arXiv:1506.01497) on the two-stage head of *Fast R-CNN* (Girshick, arXiv:1504.08083), in
-small: a plain trunk of stride 8 or 16 learnt from scratch, no VGG-16. It is trained jointly: the
+small: a plain trunk of stride 8 or 16 learnt from scratch, no VGG-16. The proposals' part is in
+`region_proposals.py`. It is trained jointly: the
 sum of four losses, no gradient through the proposals' coordinates (section 3.2, (ii)).
 
 Unlike the paper, and like most programs since, anchors across the border of a picture take part in
@@ -14,7 +15,6 @@ number of proposals is fixed: where fewer are left, the last ones are empty and 
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -25,14 +25,14 @@ from torch.nn import functional as F
 from akitsu.models.blocks import conv_norm_leaky
 from akitsu.models.detection.boxes import box_iou, clipped, decode, encode
 from akitsu.models.detection.detector import Detected, OnePassDetector, best_pairs, summed
+from akitsu.models.detection.region_proposals import (
+    Proposer,
+    propose,
+    proposer_losses,
+    sampled,
+    started,
+)
 from akitsu.models.registry import register
-
-IGNORED, BACKGROUND, OBJECT = -1, 0, 1
-SURE, UNLIKE = 0.7, 0.3
-"""Overlap from which an anchor is an object, and below which it is none (section 3.1.2)."""
-
-OVERLAP = 0.7
-"""Of two proposals that overlap more, the worse is left out (section 3.3)."""
 
 LIKE = 0.5
 """Overlap from which a proposal is an object (Fast R-CNN, section 2.3)."""
@@ -40,170 +40,14 @@ LIKE = 0.5
 SHIFT_UNIT = (0.1, 0.1, 0.2, 0.2)
 """The second look's shifts are learnt in these units, so that they are about 1 (authors' code)."""
 
-ANCHORS, ANCHOR_OBJECTS = 64, 32
 ROIS, ROI_OBJECTS = 64, 16
-"""How many a picture learns from, and how many of them may be objects.
+"""How many boxes a picture learns from, and how many of them may be objects (128 and 32 in the
+paper, see `ANCHORS`)."""
 
-The paper's 256, 128, 128 and 32 are for photographs with 20,000 anchors; where a picture has 200,
-they would drown the objects in background."""
-
-SHARPNESS = 1 / 9
-"""Where the proposer's smooth L1 loss turns from a square to a line (authors' code: sigma 3)."""
-
-LEAST_SIDE = 2.0
-"""Pixels; what is narrower or lower is not proposed (16 in the paper's enlarged pictures)."""
-
-CANDIDATES, DETECTIONS = 400, 100
-"""How many boxes enter the suppression, and how many answers leave the network."""
+DETECTIONS = 100
+"""How many answers leave the network."""
 
 RoI = Literal["align", "pool"]
-
-
-def anchors(
-    size_hw: tuple[int, int], stride: int, scales: Sequence[float], ratios: Sequence[float]
-) -> Tensor:
-    """Boxes of a few shapes around the middle of every cell.
-
-    Args:
-        size_hw: Rows and columns of the map.
-        stride: Pixels per cell, the side of the base anchor.
-        scales: How many times the base anchor, for each ratio.
-        ratios: Height over width; the sides of the base are rounded to whole pixels, as in the
-            authors' code.
-
-    Returns:
-        (N, 4) XYXY in pixels: row by row, cell by cell, ratio by ratio, scale by scale.
-
-    Example:
-        >>> anchors((1, 1), 16, scales=(8,), ratios=(0.5, 1))
-        tensor([[-84., -40., 100.,  56.],
-                [-56., -56.,  72.,  72.]])
-    """
-    shapes = []
-    for ratio in ratios:
-        width = round(math.sqrt(stride**2 / ratio))
-        height = round(width * ratio)
-        shapes += [(width * scale, height * scale) for scale in scales]
-    half = torch.tensor(shapes, dtype=torch.float32) / 2
-    rows, columns = ((torch.arange(cells) + 0.5) * stride for cells in size_hw)
-    y, x = torch.meshgrid(rows, columns, indexing="ij")
-    middles = torch.stack([x, y], -1).view(-1, 1, 2)
-    return torch.cat([middles - half, middles + half], -1).view(-1, 4)
-
-
-class Proposer(nn.Module):
-    """The region proposal network: at each cell, how likely each anchor is an object, and where.
-
-    Args:
-        channels: Of the map.
-        stride: Pixels per cell.
-        scales, ratios: Of the anchors.
-    """
-
-    def __init__(
-        self, channels: int, stride: int, scales: Sequence[float], ratios: Sequence[float]
-    ) -> None:
-        super().__init__()
-        self.stride, self.scales, self.ratios = stride, tuple(scales), tuple(ratios)
-        shapes = len(self.scales) * len(self.ratios)
-        self.slide = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1), nn.ReLU())
-        self.objectness = _started(nn.Conv2d(channels, shapes, 1), 0.01)
-        self.shift = _started(nn.Conv2d(channels, 4 * shapes, 1), 0.01)
-
-    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, C, h, w) to objectness logits (B, N) and shifts (B, N, 4), in the anchors' order."""
-        slid = self.slide(features)
-        # Not len(): it would fix the number of pictures in the graph of a model file.
-        objectness = self.objectness(slid).permute(0, 2, 3, 1).flatten(1)
-        shifts = self.shift(slid).permute(0, 2, 3, 1).reshape(features.shape[0], -1, 4)
-        return objectness.float(), shifts.float()
-
-    def anchors(self, features: Tensor) -> Tensor:
-        """(N, 4): those of a map of this size."""
-        height, width = features.shape[-2:]
-        return anchors((height, width), self.stride, self.scales, self.ratios).to(features.device)
-
-
-def propose(
-    objectness: Tensor, shifts: Tensor, at: Tensor, *, size_hw: tuple[int, int], n: int
-) -> tuple[Tensor, Tensor]:
-    """The best shifted anchors that do not lie on each other.
-
-    Args:
-        objectness: (B, N) logits.
-        shifts: (B, N, 4).
-        at: (N, 4) the anchors.
-        size_hw: Rows and columns of the pictures; boxes are cut off there.
-        n: M: how many.
-
-    Returns:
-        boxes (B, M, 4) XYXY, best first, and (B, M) whether there is an M-th one.
-    """
-    scores, best = objectness.sigmoid().topk(min(CANDIDATES, objectness.shape[1]), 1)
-    shifts = shifts.gather(1, best[..., None].expand(-1, -1, 4))
-    boxes = clipped(decode(shifts, at[best]), size_hw)
-    wide = (boxes[..., 2:] - boxes[..., :2] >= LEAST_SIDE).all(-1)
-    scores = torch.where(wide & apart(boxes, scores * wide, size_hw=size_hw), scores, -1.0)
-    scores, best = scores.topk(min(n, scores.shape[1]), 1)
-    return boxes.gather(1, best[..., None].expand(-1, -1, 4)), scores >= 0
-
-
-def apart(boxes: Tensor, scores: Tensor, *, size_hw: tuple[int, int]) -> Tensor:
-    """(B, N, 4) and (B, N) to (B, N): which boxes have no better one of their picture upon them."""
-    from torchvision.ops import nms  # here: who trains a classifier does without
-
-    if not torch.compiler.is_compiling():
-        pairs = zip(boxes, scores, strict=True)
-        return torch.stack([_marked(nms(box, score, OVERLAP), score) for box, score in pairs])
-    # A graph has no loop over pictures: one call for all of them, side by side, none touching.
-    places = torch.arange(boxes.shape[0], device=boxes.device).view(-1, 1, 1) * (max(size_hw) + 1)
-    flat = scores.flatten()
-    return _marked(nms((boxes + places).flatten(0, 1), flat, OVERLAP), flat).view_as(scores)
-
-
-def _marked(indices: Tensor, like: Tensor) -> Tensor:
-    """(M,) to (N,): true at the indices."""
-    return torch.zeros_like(like).scatter(0, indices, torch.ones_like(indices).to(like)) > 0
-
-
-def proposer_targets(at: Tensor, boxes: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """What each anchor should say (section 3.1.2).
-
-    Args:
-        at: (N, 4) the anchors.
-        boxes: (B, T, 4) XYXY in pixels.
-        labels: (B, T), -1 where there is no T-th box.
-
-    Returns:
-        kinds (B, N): `OBJECT`, `BACKGROUND` or `IGNORED`; owners (B, N): the box that it overlaps
-        most, for its shift.
-    """
-    overlap = box_iou(at, boxes).masked_fill((labels < 0)[:, None], 0)
-    most, owners = overlap.max(-1)
-    kinds = torch.full_like(owners, IGNORED)
-    kinds[most < UNLIKE] = BACKGROUND
-    # After the line above: a box that no anchor fits still has its best ones, ties included.
-    best_of_a_box = (overlap == overlap.amax(1, keepdim=True)) & (overlap > 0)
-    kinds[best_of_a_box.any(-1) | (most >= SURE)] = OBJECT
-    return kinds, owners
-
-
-def some(of: Tensor, n: int | Tensor) -> Tensor:
-    """(B, N) true or false to the same with at most n true in a row, drawn at random.
-
-    Args:
-        of: Among these.
-        n: One number, or (B, 1).
-    """
-    keys = torch.rand(of.shape, device=of.device) * of
-    rank = keys.argsort(1, descending=True).argsort(1)
-    return of & (rank < n)
-
-
-def sampled(objects: Tensor, background: Tensor, *, n: int, most: int) -> tuple[Tensor, Tensor]:
-    """(B, N) each to the same: at most `most` objects, filled with background up to n."""
-    chosen = some(objects, most)
-    return chosen, some(background, n - chosen.sum(1, keepdim=True))
 
 
 class RoIHead(nn.Module):
@@ -228,8 +72,8 @@ class RoIHead(nn.Module):
             nn.Linear(channels * bins**2, hidden), nn.ReLU(),
             nn.Linear(hidden, hidden), nn.ReLU(),
         )  # fmt: skip
-        self.score = _started(nn.Linear(hidden, classes + 1), 0.01)
-        self.shift = _started(nn.Linear(hidden, 4 * classes), 0.001)
+        self.score = started(nn.Linear(hidden, classes + 1), 0.01)
+        self.shift = started(nn.Linear(hidden, 4 * classes), 0.001)
 
     def forward(self, features: Tensor, rois: Tensor, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Look at R boxes.
@@ -245,14 +89,6 @@ class RoIHead(nn.Module):
         cut = cut_out(features, rois, pictures, roi=self.roi, bins=self.bins, stride=self.stride)
         dense = self.dense(cut)
         return self.score(dense).float(), self.shift(dense).float().view(rois.shape[0], -1, 4)
-
-
-def _started(layer: nn.Conv2d | nn.Linear, deviation: float) -> nn.Module:
-    """Small normal weights and no bias at first (section 3.1.3)."""
-    nn.init.normal_(layer.weight, std=deviation)
-    assert layer.bias is not None
-    nn.init.zeros_(layer.bias)
-    return layer
 
 
 def cut_out(
@@ -354,33 +190,6 @@ class FasterRCNN(OnePassDetector):
         boxes = clipped(decode(moves, proposals[:, :, None]), size_hw)
         named = logits.softmax(-1)[:, 1:].reshape(pictures, each, -1) * real[..., None]
         return best_pairs(boxes, named, most=DETECTIONS)
-
-
-def proposer_losses(
-    objectness: Tensor, shifts: Tensor, at: Tensor, *, boxes: Tensor, labels: Tensor
-) -> dict[str, Tensor]:
-    """Of the first look, each over the number of anchors that learn (equation 1).
-
-    Args:
-        objectness: (B, N) logits.
-        shifts: (B, N, 4).
-        at: (N, 4) the anchors.
-        boxes, labels: (B, T, 4) and (B, T), T at least 1.
-    """
-    kinds, owners = proposer_targets(at, boxes, labels)
-    objects, background = sampled(
-        kinds == OBJECT, kinds == BACKGROUND, n=ANCHORS, most=ANCHOR_OBJECTS
-    )
-    learns = objects | background
-    picture, place = objects.nonzero(as_tuple=True)
-    wanted = encode(boxes[picture, owners[picture, place]], at[place])
-    count = learns.sum().clamp(min=1)
-    said, true = objectness[learns], objects[learns].to(objectness)
-    off = F.smooth_l1_loss(shifts[objects], wanted, reduction="sum", beta=SHARPNESS)
-    return {
-        "proposal_score": F.binary_cross_entropy_with_logits(said, true, reduction="sum") / count,
-        "proposal_box": off / count,
-    }
 
 
 class RoIs(NamedTuple):

@@ -19,13 +19,13 @@ from torch.nn import functional as F
 from akitsu.models.detection.detector import summed
 from akitsu.models.detection.faster_rcnn import (
     FasterRCNN,
-    Proposer,
     RoI,
     RoIHead,
     RoIs,
     cut_out,
     plain_trunk,
 )
+from akitsu.models.detection.region_proposals import Proposer
 
 
 class MaskHead(nn.Module):
