@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING
 import typer
 
 from akitsu.errors import DataError
+from akitsu.runtime.distance import PERSON
 
 if TYPE_CHECKING:
     from akitsu.runtime.camera import Camera
     from akitsu.runtime.results import Result
-
-PERSON = "person"
 
 Box = tuple[float, float, float, float]
 
