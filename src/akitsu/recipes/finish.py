@@ -95,8 +95,9 @@ def finish(
     sections += draw_evaluation(
         folder, scores, metrics, dataset=dataset, recognize=recognize, mistakes=mistakes
     )
-    speed = _speed(folder / directory.MODEL, dataset)
-    sections.append(Facts("How fast the model file is here", {"speed": speed}))
+    if can_export(network):
+        speed = _speed(folder / directory.MODEL, dataset)
+        sections.append(Facts("How fast the model file is here", {"speed": speed}))
     environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
     sections += [
         Facts("How it was made", flat(environment)),

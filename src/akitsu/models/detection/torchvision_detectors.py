@@ -62,7 +62,7 @@ KINDS = (
         2016,
         TorchvisionSSD,
         {"ssd300_vgg16": (35_641_826, 25.1, 300)},
-        least_side=260,
+        least_side=268,
         normalises=False,
     ),
     Kind(
