@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from akitsu import __version__, verbs
-from akitsu.cli import make_app, run
+from akitsu.cli import FIRST_SPEAKS_WITHIN_S, make_app, run
 
 HEAVY = ("torch", "onnxruntime", "cv2", "pydantic", "matplotlib", "polars", "sklearn", "lightning")
 VERBS = sorted(command.name for command in make_app().registered_commands)
@@ -128,6 +128,9 @@ def test_ctrl_c_is_told_and_no_traceback(monkeypatch, capsys):
 def test_of_several_processes_with_one_command_line_the_first_says_what_is_wrong_with_it(
     variables, said, command, monkeypatch, capsys
 ):
+    """The others end after it, for torchrun ends all of them as soon as one has ended."""
+    waited_s = []
+    monkeypatch.setattr("akitsu.cli.time.sleep", waited_s.append)
     for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
@@ -136,6 +139,7 @@ def test_of_several_processes_with_one_command_line_the_first_says_what_is_wrong
     assert run(command) == 2
 
     assert bool(capsys.readouterr().err) == bool(said)
+    assert waited_s == ([] if said else [FIRST_SPEAKS_WITHIN_S])
 
 
 def test_ctrl_c_while_python_tidies_up_shows_no_traceback():

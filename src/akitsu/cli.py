@@ -7,6 +7,7 @@ import os
 import pkgutil
 import signal
 import sys
+import time
 import traceback
 from typing import Any
 
@@ -19,6 +20,8 @@ DONE, FAULT, MISTAKE, INTERRUPTED = 0, 1, 2, 130
 # A wrong command line. Newer typers carry a click of their own, whose errors are not those of an
 # installed click; BadParameter, which both export, leads to the right family.
 CommandLineError: Any = typer.BadParameter.__mro__[2]
+FIRST_SPEAKS_WITHIN_S = 20.0
+"""Processes that started together meet the same mistake within so long, on a busy machine too."""
 
 
 def make_app() -> typer.Typer:
@@ -96,10 +99,12 @@ def run(arguments: list[str]) -> int:
         if debug:
             traceback.print_exc()
         _say(str(error))
+        _let_the_first_speak()
         return MISTAKE
     except CommandLineError as error:
         if not _is_an_echo():
             error.show()
+        _let_the_first_speak()
         return MISTAKE
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
@@ -115,6 +120,15 @@ def run(arguments: list[str]) -> int:
 def _say(text: str) -> None:
     if not _is_an_echo():
         typer.echo(text, err=True)
+
+
+def _let_the_first_speak() -> None:
+    """torchrun kills every process when one ends: none may end before the one that speaks.
+
+    As soon as that one has ended this one is killed, too; elsewhere it ends by itself.
+    """
+    if _is_an_echo():
+        time.sleep(FIRST_SPEAKS_WITHIN_S)
 
 
 def _is_an_echo() -> bool:

@@ -56,6 +56,37 @@ CONTRASTS = """() => {
 """The contrast of every text with its ground (WCAG 2.2, relative luminance)."""
 
 
+HELD = """() => {
+  const ask = window.fetch;
+  const held = { answers: 0, granted: 0, release: null };
+  const released = new Promise((done) => { held.release = done; });
+  window.held = held;
+  window.fetch = async (address, ...options) => {
+    const answer = await ask(address, ...options);
+    if (String(address).startsWith("newest")) {
+      held.answers += 1;
+      if (held.answers === 1) await released;
+    }
+    if (address === "settings") setTimeout(() => { held.granted += 1; }, 200);
+    return answer;
+  };
+}"""
+"""The next answer with a picture is kept back until it is released."""
+
+RELEASED = """async () => {
+  const said = [];
+  const noted = () => said.push(document.getElementById("threshold-value").textContent);
+  const asked = window.held.answers;
+  noted();
+  new MutationObserver(noted).observe(document.getElementById("threshold-value"),
+    { childList: true, characterData: true, subtree: true });
+  window.held.release();
+  while (window.held.answers < asked + 2) await new Promise((done) => setTimeout(done, 10));
+  return said;
+}"""
+"""What the slider says from then until two more answers have come."""
+
+
 class Robot:
     """A page, and a loop that sees something ten times a second until it is told to stop."""
 
@@ -142,6 +173,20 @@ def test_the_threshold_is_moved_by_keyboard_and_boxes_vanish(robot, visit):
 
     says(tab, "#threshold-value", "0.05")
     says(tab, "#count", "4")
+
+
+def test_an_answer_from_before_a_setting_does_not_move_the_slider_back(robot, visit):
+    """The page asks, the slider is moved and the wish granted; then the old answer arrives."""
+    tab = visit(robot.page.url, bypass_csp=True)  # Playwright waits for conditions with eval
+    tab.evaluate(HELD)
+    tab.wait_for_function("window.held.answers === 1")
+    tab.locator("#threshold").focus()
+    tab.keyboard.press("ArrowRight")
+    tab.wait_for_function("window.held.granted === 1")
+
+    said = tab.evaluate(RELEASED)
+
+    assert set(said) == {"0.51"}
 
 
 def test_a_class_is_unticked_by_keyboard_and_the_other_viewer_follows(robot, visit):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -146,6 +147,17 @@ def test_a_setting_changes_the_picture_of_every_viewer(page):
     assert (before["count"], after["count"]) == (3, 1)
     assert (after["threshold"], after["hidden"]) == (0.8, ["dog"])
     assert new not in (b"", old)
+
+
+def test_an_answer_tells_whether_it_knows_of_a_setting_already(page):
+    page.show(seen())
+    before, _ = newest(page)
+
+    said = json.loads(ask(page.url + "settings", method="PUT", body={"threshold": 0.8}))
+    after, _ = newest(page, before["edition"])
+
+    assert said == {"threshold": 0.8, "hidden": [], "settings_edition": 1}
+    assert (before["settings_edition"], after["settings_edition"]) == (0, 1)
 
 
 def test_a_lower_threshold_asks_the_loop_for_more_while_somebody_looks(page):

@@ -47,10 +47,9 @@ def make_app(screen: Screen, *, guests: Guests) -> ASGIApp:
 
     async def settings(request: Request) -> Response:
         try:
-            changed = screen.change(await _json(request))
+            return JSONResponse(screen.change(await _json(request)))
         except AkitsuError as error:
             return JSONResponse({"error": str(error)}, status_code=422)
-        return JSONResponse({"threshold": changed.threshold, "hidden": sorted(changed.hidden)})
 
     routes = [_file_route(path, *file) for path, file in FILES.items()]
     routes += [

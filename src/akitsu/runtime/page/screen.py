@@ -60,7 +60,7 @@ class Screen:
         self._seen: Seen | None = None
         self._absence: Unseen | None = None
         self._told_s = time.monotonic()
-        self._edition = self._picture_edition = 0
+        self._edition = self._picture_edition = self._settings_edition = 0
         self._is_over = False
         self._times_s: deque[float] = deque(maxlen=200)
         self._asked_s = -WATCHED_FOR_S
@@ -97,8 +97,11 @@ class Screen:
                 self._absence = seen
             self._tell()
 
-    def change(self, wishes: Any) -> Settings:
+    def change(self, wishes: Any) -> dict[str, Any]:
         """Set what is drawn, for everybody who looks.
+
+        Returns:
+            The settings that hold now, as every answer to a viewer names them.
 
         Raises:
             AkitsuError: If `wishes` are no settings.
@@ -107,8 +110,9 @@ class Screen:
         with self._lock:
             self._settings = self._settings.changed(wishes, classes=classes, floor=floor)
             self._picture_edition = self._edition + 1
+            self._settings_edition += 1
             self._tell()
-            return self._settings
+            return self._settings_words()
 
     def enter(self, loop: asyncio.AbstractEventLoop) -> None:
         """Viewers will ask in this event loop."""
@@ -219,9 +223,16 @@ class Screen:
                 "why": absence.why if absence else "",
                 "dropped": told.dropped if told is not None else 0,
                 "fps": self._rate(),
-                "threshold": self._settings.threshold,
-                "hidden": sorted(self._settings.hidden),
+                **self._settings_words(),
             }
+
+    def _settings_words(self) -> dict[str, Any]:
+        """Under the lock. By the edition a viewer knows an answer from before its own wish."""
+        return {
+            "threshold": self._settings.threshold,
+            "hidden": sorted(self._settings.hidden),
+            "settings_edition": self._settings_edition,
+        }
 
     def _state(self, since_s: float) -> str:
         if self._is_over:

@@ -33,6 +33,7 @@ let shownAt = [];
 
 let wish = null;
 let isSending = false;
+let settledAt = 0; // the edition of the settings that this page has brought about
 
 async function send(change) {
   wish = { ...wish, ...change };
@@ -43,7 +44,9 @@ async function send(change) {
       const body = JSON.stringify(wish);
       wish = null;
       const headers = { "content-type": "application/json" };
-      await fetch("settings", { method: "PUT", headers, body, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) });
+      const signal = AbortSignal.timeout(ANSWER_WITHIN_MS);
+      const answer = await fetch("settings", { method: "PUT", headers, body, signal });
+      if (answer.ok) settledAt = (await answer.json()).settings_edition;
     }
   } catch {
     wish = null; // the next picture says what holds
@@ -56,8 +59,9 @@ function hidden() {
   return [...boxes].filter(([, line]) => !line.input.checked).map(([name]) => name);
 }
 
-function followSettings({ threshold, hidden: names }) {
-  if (isSending) return;
+function followSettings({ threshold, hidden: names, settings_edition: knownAt }) {
+  // Neither what the hand has moved since, nor an answer from before, moves it back.
+  if (isSending || knownAt < settledAt) return;
   at("threshold").value = Math.round(threshold * 100);
   sayThreshold();
   const unseen = new Set(names);
